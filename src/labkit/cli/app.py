@@ -1,0 +1,39 @@
+"""Registers every command. Heavy libraries are imported inside commands: `labkit --help` stays instant."""
+
+import sys
+
+import typer
+
+from labkit import __version__
+from labkit.cli import errors
+
+app = typer.Typer(
+    name="labkit",
+    help="A practice lab for running, measuring and fine-tuning AI models on your own machine.",
+    epilog="Start with: labkit demo",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"labkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """Options of labkit itself."""
+
+
+def main() -> None:
+    """Entry point: runs a command and turns every labkit error into a message and an exit code."""
+    sys.exit(errors.run(app))

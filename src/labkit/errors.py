@@ -1,0 +1,165 @@
+"""The error tree. Every error carries `hint`: what to type or do next.
+
+LabkitError
+├── InputError                       the caller's input is wrong and says so
+│   ├── InvalidRequestError          a field of a request (`param`), with a machine-readable `code`
+│   │   └── ContextLengthExceededError
+│   ├── ModelNotFoundError           no such model; knows the nearest names
+│   ├── RecipeError                  a recipe file that does not validate; lists every problem at once
+│   └── RequestTooLargeError         a body over the limit
+├── RefusedError                     understood, and not allowed (foreign Host or Origin, missing key)
+├── MachineError                     the machine is not as it must be
+│   ├── DataFolderError              a folder labkit must write to is not writable
+│   ├── PortInUseError
+│   ├── MissingExtraError            an optional part is not installed
+│   └── InsufficientMemoryError
+├── InvalidModelFileError            not a GGUF file, cut, hostile, or of an unsupported kind
+├── UnavailableError                 try again later
+│   ├── QueueFullError               knows after how many seconds to try again
+│   ├── NotReadyError                a model is still loading, or the server is draining
+│   └── ConnectionFailedError        nothing answers at the address
+├── WorkerDiedError                  the process that held the model ended in mid-work
+└── NativeError                      the native core reported a failure
+    ├── ModelLoadError
+    └── ForwardError
+
+Foreign errors are translated where they enter (probe, socket, native call). Two tables map this tree:
+`labkit.api.errors` to HTTP status, `labkit.cli.errors` to exit codes; a test walks the tree through both.
+"""
+
+
+class LabkitError(Exception):
+    """Root of the tree: `message` says what is wrong, `hint` what to do next (may be empty)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(LabkitError):
+    """The caller's input is wrong."""
+
+
+class InvalidRequestError(InputError):
+    """A request field cannot be honoured: `param` is its path ("tools.0.function"), `code` is for machines."""
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str = "invalid_value", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.param = param
+        self.code = code
+
+
+class ContextLengthExceededError(InvalidRequestError):
+    """The prompt does not fit: carries both numbers, in tokens."""
+
+    def __init__(self, num_prompt_tokens: int, context_tokens: int) -> None:
+        super().__init__(
+            f"the prompt has {num_prompt_tokens} tokens, the context holds {context_tokens}",
+            param="messages",
+            code="context_length_exceeded",
+            hint="shorten the conversation, or serve the model with a larger --ctx",
+        )
+        self.num_prompt_tokens = num_prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class ModelNotFoundError(InputError):
+    """No model of that name. `nearest` holds similar names, best first."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...] = (), *, hint: str = "") -> None:
+        near = f"did you mean {' or '.join(nearest)}?" if nearest else ""
+        suggestion = near or "see the names with: labkit models list"
+        super().__init__(f"there is no model named '{name}'", hint=hint or suggestion)
+        self.name = name
+        self.nearest = nearest
+
+
+class RecipeError(InputError):
+    """A recipe does not validate. `problems` has one line each."""
+
+    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{source} is not a valid recipe:\n{listed}", hint="correct these lines, run again")
+        self.problems = problems
+
+
+class RequestTooLargeError(InputError):
+    """A request body over the limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"the request body is larger than the limit of {limit_bytes} bytes",
+            hint="send fewer or shorter messages",
+        )
+        self.limit_bytes = limit_bytes
+
+
+class RefusedError(LabkitError):
+    """Understood, and not allowed."""
+
+
+class MachineError(LabkitError):
+    """The machine is not as it must be."""
+
+
+class DataFolderError(MachineError):
+    """A folder labkit must write to is not writable."""
+
+
+class PortInUseError(MachineError):
+    """Another program listens on the address."""
+
+
+class MissingExtraError(MachineError):
+    """An optional part is not installed."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the '{extra}' extra", hint=f"pip install 'labkit[{extra}]'")
+        self.extra = extra
+
+
+class InsufficientMemoryError(MachineError):
+    """What was asked for does not fit this machine."""
+
+
+class InvalidModelFileError(LabkitError):
+    """Not a GGUF file, cut, hostile, or of a kind the core cannot run."""
+
+
+class UnavailableError(LabkitError):
+    """Try again later."""
+
+
+class QueueFullError(UnavailableError):
+    """The queue is full; `retry_after_seconds` is estimated from measured throughput."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint or f"try again in {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotReadyError(UnavailableError):
+    """A model is loading or the server is draining."""
+
+
+class ConnectionFailedError(UnavailableError):
+    """Nothing answers at the address."""
+
+
+class WorkerDiedError(LabkitError):
+    """The process that held the model ended in mid-work."""
+
+
+class NativeError(LabkitError):
+    """The native core reported a failure."""
+
+
+class ModelLoadError(NativeError):
+    """The native core could not load a model or make a context for it."""
+
+
+class ForwardError(NativeError):
+    """A native evaluation failed."""
