@@ -42,7 +42,7 @@ class InputError(LabkitError):
 
 
 class InvalidRequestError(InputError):
-    """A request field cannot be honoured: `param` is its path ("tools.0.function"), `code` is for machines."""
+    """A request field cannot be honoured: `param` is its path, `code` is for machines."""
 
     def __init__(
         self, message: str, *, param: str | None = None, code: str = "invalid_value", hint: str = ""

@@ -47,7 +47,7 @@ def run(command: Callable[[], object]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _leave_quietly()
-    except Exception as error:  # noqa: BLE001 - the last resort before a user would see a traceback
+    except Exception as error:
         if os.environ.get("LABKIT_DEBUG"):
             raise
         print(  # noqa: T201

@@ -1,0 +1,1 @@
+"""Pure decisions of the engine: sequences, slots, scheduling. No ctypes, no threads."""
