@@ -1,0 +1,142 @@
+"""A loaded GGUF model and its vocabulary."""
+
+import ctypes
+import functools
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from labkit.engine.native import library
+from labkit.errors import InvalidRequestError, ModelLoadError
+
+_MAX_PIECE_BYTES = 4096
+_CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
+_USER_DEFINED = llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+
+
+class NativeModel:
+    """Weights and vocabulary. Close it after every context made from it; not for use after that."""
+
+    def __init__(self, path: Path, *, gpu_layers: int = -1) -> None:
+        """Load `path`. Blocks; raises ModelLoadError when llama.cpp refuses the file.
+
+        The file must have been validated before (`labkit.gguf`): some broken files kill the process here.
+        """
+        library.initialize()
+        if not path.is_file():
+            raise ModelLoadError(f"there is no file {path}", hint="see the models with: labkit models list")
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not pointer:
+            raise ModelLoadError(
+                f"llama.cpp cannot load {path.name}",
+                hint="is it of a supported architecture and complete? look at it with: labkit models show FILE",
+            )
+        self._pointer: llama_cpp.llama_model_p | None = pointer
+        self.vocab: Any = llama_cpp.llama_model_get_vocab(pointer)
+        self.vocab_size = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self._buffer = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
+
+    @property
+    def pointer(self) -> llama_cpp.llama_model_p:
+        """The native handle. Raises ModelLoadError after `close`."""
+        if self._pointer is None:
+            raise ModelLoadError("the model is closed")
+        return self._pointer
+
+    def close(self) -> None:
+        """Free the weights. Contexts must be closed before; calling it twice is harmless."""
+        if self._pointer is not None:
+            llama_cpp.llama_model_free(self._pointer)
+            self._pointer = None
+
+    @functools.cached_property
+    def description(self) -> str:
+        """llama.cpp's own words, such as "qwen3 0.6B Q4_K - Medium"."""
+        llama_cpp.llama_model_desc(self.pointer, self._buffer, _MAX_PIECE_BYTES)
+        return self._buffer.value.decode(errors="replace")
+
+    @property
+    def trained_context_tokens(self) -> int:
+        """Longest context of the training."""
+        return llama_cpp.llama_model_n_ctx_train(self.pointer)
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights, counted."""
+        return llama_cpp.llama_model_n_params(self.pointer)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all tensors."""
+        return llama_cpp.llama_model_size(self.pointer)
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja source stored in the file."""
+        source = llama_cpp.llama_model_chat_template(self.pointer, None)
+        return source.decode(errors="replace") if source else None
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether prompts begin with the BOS token."""
+        return bool(llama_cpp.llama_vocab_get_add_bos(self.vocab)) and self.bos >= 0
+
+    @property
+    def bos(self) -> int:
+        """Id of the BOS token, -1 when the vocabulary has none."""
+        return int(llama_cpp.llama_vocab_bos(self.vocab))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def eos(self) -> int:
+        """Id of the EOS token, -1 when the vocabulary has none."""
+        return int(llama_cpp.llama_vocab_eos(self.vocab))  # pyright: ignore[reportArgumentType]
+
+    def is_end(self, token: int) -> bool:
+        """Whether `token` ends a generation (any of the file's end tokens). Raises InvalidRequestError."""
+        return bool(llama_cpp.llama_vocab_is_eog(self.vocab, self._checked(token)))
+
+    def is_marker(self, token: int) -> bool:
+        """Whether `token` is a control or user-defined token, not ordinary text."""
+        return bool(llama_cpp.llama_vocab_get_attr(self.vocab, self._checked(token)) & (_CONTROL | _USER_DEFINED))
+
+    def piece(self, token: int, *, with_control: bool = False) -> bytes:
+        """Bytes of `token`; control tokens are empty unless asked for. Raises InvalidRequestError.
+
+        Bytes and not text: a token may end in mid-character.
+        """
+        checked = self._checked(token)
+        size = llama_cpp.llama_token_to_piece(self.vocab, checked, self._buffer, _MAX_PIECE_BYTES, 0, with_control)
+        if size < 0:
+            big = ctypes.create_string_buffer(-size)
+            size = llama_cpp.llama_token_to_piece(self.vocab, checked, big, len(big), 0, with_control)
+            return big.raw[:size]
+        return self._buffer.raw[:size] if size else b""
+
+    def token_text(self, token: int) -> str:
+        """Text of a special token such as `<|im_end|>`; empty for -1 (no such token)."""
+        return self.piece(token, with_control=True).decode(errors="replace") if token >= 0 else ""
+
+    def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = True) -> list[int]:
+        """Token ids of `text`. `parse_special` reads `<|im_end|>` and its like as tokens, not as text."""
+        raw = text.encode()
+        buffer = (llama_cpp.llama_token * (len(raw) + 8))()
+        count = llama_cpp.llama_tokenize(
+            self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special
+        )
+        if count < 0:
+            buffer = (llama_cpp.llama_token * -count)()
+            count = llama_cpp.llama_tokenize(
+                self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special
+            )
+        if count < 0:
+            raise InvalidRequestError("the text is too long to tokenize", param="messages")
+        return list(buffer[:count])
+
+    def _checked(self, token: int) -> int:
+        # llama.cpp aborts the process for an id out of range.
+        if not 0 <= token < self.vocab_size:
+            raise InvalidRequestError(f"token id {token} is outside the vocabulary of {self.vocab_size}")
+        return token
