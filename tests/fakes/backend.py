@@ -10,6 +10,7 @@ class FakeBackend:
 
     def __init__(self, *, context_tokens=64, num_slots=4, batch_tokens=16):
         self.context_tokens = context_tokens
+        self.sequence_tokens = context_tokens
         self.num_slots = num_slots
         self.batch_tokens = batch_tokens
         self.plans: list[BatchPlan] = []

@@ -160,8 +160,8 @@ class Engine:
             return InvalidRequestError(f"request id '{request.request_id}' is already running", param="request_id")
         if not request.prompt:
             return InvalidRequestError("the prompt is empty", param="messages")
-        if len(request.prompt) >= self._backend.context_tokens:
-            return ContextLengthExceededError(len(request.prompt), self._backend.context_tokens)
+        if len(request.prompt) >= self._backend.sequence_tokens:
+            return ContextLengthExceededError(len(request.prompt), self._backend.sequence_tokens)
         if len(self._scheduler.waiting) >= self._max_waiting:
             return QueueFullError(
                 f"{self._max_waiting} requests are already waiting", retry_after_seconds=self._retry_after()
@@ -239,7 +239,7 @@ class Engine:
     def _is_full(self, sequence: Sequence) -> bool:
         limit = sequence.request.max_tokens
         return (limit is not None and sequence.num_generated >= limit) or (
-            len(sequence.tokens) >= self._backend.context_tokens
+            len(sequence.tokens) >= self._backend.sequence_tokens
         )
 
     def _finish(self, stream: _Stream, reason: FinishReason, text: str, tokens: tuple[int, ...] = ()) -> None:

@@ -110,8 +110,8 @@ class EngineConfig:
     """Size of an engine.
 
     Attributes:
-        context_tokens: KV cells shared by all running sequences (llama.cpp's `n_ctx`); None takes what the
-            model was trained for, 8,192 at most.
+        context_tokens: KV cells shared by all running sequences (llama.cpp's `n_ctx`); None makes room for
+            every slot, 8,192 at most. One sequence never gets longer than the model was trained for.
         num_slots: sequences that run at once (`n_seq_max`).
         batch_tokens: most tokens of one forward (`n_batch`).
         ubatch_tokens: physical micro-batch (`n_ubatch`).

@@ -93,7 +93,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model is loaded. Sizes in tokens or bytes; `description` is llama.cpp's ("qwen3 0.6B Q4_K - Medium")."""
+    """The model is loaded. Sizes in tokens or bytes; `description` is llama.cpp's ("qwen3 0.6B Q4_K - Medium").
+
+    `context_tokens` is the most one conversation may have; the running ones share the KV cache.
+    """
 
     description: str
     context_tokens: int

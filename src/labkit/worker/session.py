@@ -113,7 +113,7 @@ class Session:
         backend, model = self._backend, self._backend.model
         return Ready(
             description=model.description,
-            context_tokens=backend.context_tokens,
+            context_tokens=backend.sequence_tokens,
             trained_context_tokens=model.trained_context_tokens,
             num_slots=backend.num_slots,
             num_threads=backend.context.num_threads,

@@ -15,6 +15,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def sequence_tokens(self) -> int:
+        """Most tokens of one sequence, prompt and answer together."""
+        ...
+
+    @property
     def num_slots(self) -> int:
         """Sequences that fit at once."""
         ...

@@ -11,7 +11,7 @@ from labkit.engine.native.sampler import SamplerChain
 from labkit.engine.native.threads import usable_cores
 from labkit.engine.types import EngineConfig, GenerationRequest
 
-_LARGEST_DEFAULT_CONTEXT = 8192
+_DEFAULT_CELLS = 8192
 _MOST_SLOTS = 256
 
 
@@ -32,7 +32,7 @@ class NativeBackend:
         try:
             self.context = NativeContext(
                 self.model,
-                context_tokens=config.context_tokens or min(trained, _LARGEST_DEFAULT_CONTEXT),
+                context_tokens=config.context_tokens or min(trained * slots, _DEFAULT_CELLS),
                 num_slots=slots,
                 batch_tokens=max(config.batch_tokens, slots),
                 ubatch_tokens=config.ubatch_tokens,
@@ -41,6 +41,7 @@ class NativeBackend:
         except Exception:
             self.model.close()
             raise
+        self.sequence_tokens = min(self.context.context_tokens, trained)
         self._grammars = GrammarCompiler(self.model)
         self._open: dict[str, _Sampling] = {}
 

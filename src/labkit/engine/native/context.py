@@ -53,7 +53,7 @@ class NativeContext:
                 f"no memory for a context of {context_tokens} tokens",
                 hint="serve with a smaller --ctx, or close other programs",
             )
-        self._pointer: llama_cpp.llama_context_p | None = pointer
+        self._pointer: Any = pointer
         self._model = model
         self._memory: Any = llama_cpp.llama_get_memory(pointer)
         self.context_tokens: int = llama_cpp.llama_n_ctx(pointer)
@@ -64,7 +64,7 @@ class NativeContext:
         self.batch = NativeBatch(self.batch_tokens)
 
     @property
-    def pointer(self) -> llama_cpp.llama_context_p:
+    def pointer(self) -> Any:
         """The native handle. Raises ForwardError after `close`."""
         if self._pointer is None:
             raise ForwardError("the context is closed")

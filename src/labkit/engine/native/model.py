@@ -34,13 +34,13 @@ class NativeModel:
                 f"llama.cpp cannot load {path.name}",
                 hint="is it of a supported architecture and complete? look at it with: labkit models show FILE",
             )
-        self._pointer: llama_cpp.llama_model_p | None = pointer
+        self._pointer: Any = pointer
         self.vocab: Any = llama_cpp.llama_model_get_vocab(pointer)
         self.vocab_size = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self._buffer = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
 
     @property
-    def pointer(self) -> llama_cpp.llama_model_p:
+    def pointer(self) -> Any:
         """The native handle. Raises ModelLoadError after `close`."""
         if self._pointer is None:
             raise ModelLoadError("the model is closed")

@@ -1,6 +1,7 @@
 """llama.cpp's native sampler chain, one per sequence."""
 
 import secrets
+from typing import Any
 
 import llama_cpp
 
@@ -21,7 +22,7 @@ class SamplerChain:
         chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
         if not chain:
             raise NativeError("no memory for a sampler")
-        self._chain: llama_cpp.llama_sampler_p | None = chain
+        self._chain: Any = chain
         self._vocab_size = vocab_size
         self._add_bias(params)
         self._add_penalties(params)
@@ -39,7 +40,7 @@ class SamplerChain:
             llama_cpp.llama_sampler_free(self._chain)
             self._chain = None
 
-    def _add(self, sampler: llama_cpp.llama_sampler_p | None) -> None:
+    def _add(self, sampler: Any) -> None:
         # A NULL sampler in a chain kills the process at the first token.
         if not sampler or self._chain is None:
             raise NativeError("llama.cpp refused a sampler")
