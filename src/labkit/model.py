@@ -31,12 +31,36 @@ class MixtureOfExperts:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerMemory:
+    """What one layer remembers of a sequence. A layer that keeps nothing, or uses another's cache, is all zeros.
+
+    Attributes:
+        key_size: elements of K per cell, all KV heads together (with MLA: the compressed row).
+        value_size: elements of V per cell; 0 with MLA.
+        window_tokens: how far sliding-window attention looks back; None looks at everything.
+        state_size: f32 elements of recurrent state per sequence, whatever the context.
+    """
+
+    key_size: int = 0
+    value_size: int = 0
+    window_tokens: int | None = None
+    state_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelArchitecture:
     """Shape of a transformer, as read from a GGUF header or the catalogue. Unknown is None.
 
     Attributes:
         architecture: llama.cpp's name ("llama", "qwen3", ...).
+        ffn_size: the largest dense feed-forward layer.
+        head_dim: the largest key head of any layer (with MLA: the compressed row).
         context_tokens: longest context the model was trained for.
+        embedding_size: length of the vectors an embedding model returns.
+        tied_embeddings: whether the output head is the input embedding.
+        per_layer_embedding_size: width of a table that is read row by row and stays in RAM (Gemma 3n and 4).
+        layers: what each layer remembers; counts are right, the order may be unknown. None when unknown.
+        layers_unknown: why `layers` is None.
     """
 
     architecture: str
@@ -50,3 +74,8 @@ class ModelArchitecture:
     context_tokens: int | None = None
     num_parameters: int | None = None
     experts: MixtureOfExperts | None = None
+    embedding_size: int | None = None
+    tied_embeddings: bool | None = None
+    per_layer_embedding_size: int | None = None
+    layers: tuple[LayerMemory, ...] | None = None
+    layers_unknown: str = ""

@@ -1,0 +1,19 @@
+"""What `labkit serve` checks before any native code sees a file."""
+
+from pathlib import Path
+
+from labkit.gguf.header import GgufHeader, read_header
+from labkit.gguf.hyperparameters import check_hyperparameters
+from labkit.gguf.tokenizer import check_tokenizer
+
+
+def validate(path: Path) -> GgufHeader:
+    """Read the header of the model at `path` and check everything that is known to kill llama.cpp.
+
+    Blocks on the disk, reads the header only, changes nothing. Returns the header.
+    Raises InvalidModelFileError with what is wrong and what to do.
+    """
+    header = read_header(path)
+    check_hyperparameters(header)
+    check_tokenizer(header)
+    return header
