@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import errors
+from labkit.cli import doctor, errors
 
 app = typer.Typer(
     name="labkit",
@@ -32,6 +32,9 @@ def _root(
     ),
 ) -> None:
     """Options of labkit itself."""
+
+
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,133 @@
+"""The report of `labkit doctor` as groups of rows: text for people, from a HardwareProfile. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labkit.hardware import BandwidthMeasurement, Gpu, HardwareProfile, tier_name
+from labkit.units import render_bandwidth, render_bytes
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading with (label, text) rows under it."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def report_groups(profile: HardwareProfile) -> list[Group]:
+    """Machine, Memory, GPU, Native core, Measured, Tier: in this order, each with at least one row."""
+    return [
+        Group("Machine", tuple(_machine(profile))),
+        Group("Memory", tuple(_memory(profile))),
+        Group("GPU", tuple(_gpus(profile)) or (("none found", ""),)),
+        Group("Native core", tuple(_core(profile))),
+        Group("Measured", tuple(_measured(profile.measured))),
+        Group("Tier", ((tier_name(profile), _tier_reason(profile)),)),
+    ]
+
+
+def _machine(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    system, cpu = profile.os, profile.cpu
+    around = [f"WSL {system.wsl}" if system.wsl else "", system.container or "", _hypervisor(system.hypervisor)]
+    within = ", ".join(part for part in around if part)
+    name = " ".join(part for part in (system.name, system.release, system.architecture) if part)
+    yield "system", (name or UNKNOWN) + (f" (in {within})" if within else "")
+    if system.board:
+        yield "board", system.board
+    yield "processor", cpu.model_name or UNKNOWN
+    yield "cores", _cores(profile)
+    if cpu.features:
+        yield "features", " ".join(cpu.features)
+    if profile.storage.free_bytes is not None:
+        yield "disk", f"{render_bytes(profile.storage.free_bytes)} free for models"
+
+
+def _hypervisor(name: str | None) -> str:
+    return "a virtual machine" if name == "unknown" else f"a {name} guest" if name else ""
+
+
+def _cores(profile: HardwareProfile) -> str:
+    cpu = profile.cpu
+    parts = [f"{cpu.physical_cores or UNKNOWN} physical", f"{cpu.logical_cores or UNKNOWN} logical"]
+    if cpu.performance_cores and cpu.efficiency_cores:
+        parts.append(f"{cpu.performance_cores} performance + {cpu.efficiency_cores} efficiency")
+    if cpu.quota_cores:
+        parts.append(f"quota {cpu.quota_cores:g}")
+    return f"{', '.join(parts)}; models use {cpu.usable_cores}"
+
+
+def _memory(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    memory = profile.memory
+    yield "physical", _bytes(memory.physical_bytes)
+    yield "available", _bytes(memory.available_bytes)
+    if memory.limit_bytes is not None:
+        used = f", {render_bytes(memory.current_bytes)} used" if memory.current_bytes is not None else ""
+        yield "limit", f"{render_bytes(memory.limit_bytes)} by a control group{used} ({memory.limit_source})"
+    yield "budget", f"{_bytes(memory.budget_bytes)} for a model and its context"
+
+
+def _gpus(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    for index, gpu in enumerate(profile.gpus):
+        parts = [gpu.name or f"{gpu.vendor or UNKNOWN} GPU", _gpu_memory(gpu)]
+        parts += [f"compute {gpu.compute_capability}"] if gpu.compute_capability else []
+        parts += [gpu.architecture] if gpu.architecture else []
+        parts += [f"driver {gpu.driver}"] if gpu.driver else []
+        if gpu.usable:
+            parts.append(f"used through {gpu.backend} as {gpu.core_device}")
+        elif gpu.usable is False:
+            parts.append("not used by the installed core")
+        yield str(index), ", ".join(parts)
+
+
+def _gpu_memory(gpu: Gpu) -> str:
+    kind = " shared with the system" if gpu.unified else " of a MIG slice" if gpu.mig else ""
+    if gpu.memory_bytes is None:
+        return f"memory{kind}" if gpu.unified else f"memory {UNKNOWN}"
+    free = f" ({render_bytes(gpu.free_bytes)} free)" if gpu.free_bytes is not None else ""
+    return f"{render_bytes(gpu.memory_bytes)}{kind}{free}"
+
+
+def _core(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    core = profile.native_core
+    if core is None:
+        yield "llama.cpp", "not asked"
+        return
+    if core.load_error:
+        yield "llama.cpp", f"does not load: {core.load_error}"
+        return
+    commit = f", llama.cpp {core.llama_commit}" if core.llama_commit else ""
+    ggml = f", ggml {core.ggml_version}" if core.ggml_version else ""
+    yield "version", f"llama-cpp-python {core.version or UNKNOWN}{commit}{ggml}"
+    yield "backends", ", ".join(core.backends) or UNKNOWN
+    for device in core.devices:
+        memory = f", {render_bytes(device.total_bytes)}" if device.total_bytes else ""
+        yield "device", f"{device.name} ({device.kind}): {device.description}{memory}"
+    if core.cpu_features:
+        yield "compiled for", " ".join(core.cpu_features)
+
+
+def _measured(measured: BandwidthMeasurement | None) -> Iterator[tuple[str, str]]:
+    if measured is None:
+        yield "read bandwidth", "not measured: labkit doctor measures it, without --quick"
+        return
+    for entry in measured.per_thread_count:
+        mark = "  (best)" if entry == measured.best and len(measured.per_thread_count) > 1 else ""
+        plural = "thread" if entry.threads == 1 else "threads"
+        yield f"{entry.threads} {plural}", f"{render_bandwidth(entry.bytes_per_second)} read{mark}"
+    load = f", load average {measured.load_average:.1f}" if measured.load_average is not None else ""
+    yield "when", f"{measured.measured_at.replace('T', ' ').replace('+00:00', ' UTC')}{load}"
+
+
+def _tier_reason(profile: HardwareProfile) -> str:
+    if profile.usable_gpus:
+        return f"the installed core runs models on {profile.usable_gpus[0].name}"
+    if any(gpu.usable is False for gpu in profile.gpus):
+        return "the installed core has no backend for the GPU found"
+    return "models run on the processor"
+
+
+def _bytes(num_bytes: int | None) -> str:
+    return UNKNOWN if num_bytes is None else render_bytes(num_bytes)

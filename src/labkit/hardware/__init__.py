@@ -1,0 +1,39 @@
+"""The machine: what it has, what the installed native core can use of it, how fast its memory is, what is wrong.
+
+`detect_hardware` asks this machine, `load_profile` reads another one from a file: both give a HardwareProfile.
+"""
+
+from labkit.hardware.detect import detect_hardware
+from labkit.hardware.document import load_profile, load_shipped_profiles, parse_profile, render_toml
+from labkit.hardware.measure import load_or_measure_bandwidth, measure_read_bandwidth
+from labkit.hardware.profile import (
+    BandwidthMeasurement,
+    Cpu,
+    Gpu,
+    HardwareProfile,
+    Memory,
+    NativeCore,
+    Problem,
+    ThreadBandwidth,
+)
+from labkit.hardware.verdict import render_verdict, tier_name
+
+__all__ = [
+    "BandwidthMeasurement",
+    "Cpu",
+    "Gpu",
+    "HardwareProfile",
+    "Memory",
+    "NativeCore",
+    "Problem",
+    "ThreadBandwidth",
+    "detect_hardware",
+    "load_or_measure_bandwidth",
+    "load_profile",
+    "load_shipped_profiles",
+    "measure_read_bandwidth",
+    "parse_profile",
+    "render_toml",
+    "render_verdict",
+    "tier_name",
+]

@@ -1,0 +1,121 @@
+"""Detection: probes -> merge -> rules -> profile. The only place that puts them in order."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from labkit.errors import InsufficientMemoryError
+from labkit.hardware.measure import load_bandwidth, measure_and_keep_bandwidth
+from labkit.hardware.merge import choose_tier, merge_gpus
+from labkit.hardware.probes import apple, windows
+from labkit.hardware.probes.amd import probe_amd
+from labkit.hardware.probes.cgroup import probe_cpu_quota
+from labkit.hardware.probes.cpu import probe_cpu
+from labkit.hardware.probes.finding import Finding, reported_by
+from labkit.hardware.probes.intel import probe_intel
+from labkit.hardware.probes.memory import probe_memory
+from labkit.hardware.probes.native import probe_native_core
+from labkit.hardware.probes.nvidia import probe_nvidia
+from labkit.hardware.probes.platform import probe_platform
+from labkit.hardware.problems import by_severity, find_problems
+from labkit.hardware.profile import Cpu, FactSource, Gpu, HardwareProfile, Problem, Storage
+from labkit.hardware.source import Source, SystemSource
+from labkit.settings import Settings
+
+
+def detect_hardware(settings: Settings, *, measure: bool = True, source: Source | None = None) -> HardwareProfile:
+    """The machine, or the captured one behind `source`. Never raises for what a machine lacks.
+
+    Blocks about half a second, and one more to measure bandwidth: `measure` False shows the kept figures, if any.
+    Writes nothing but the measurement.
+    """
+    machine = source or SystemSource()
+    found = probe_machine(machine)
+    profile = replace(found, storage=probe_storage(settings))
+    # Before measuring: the load average must be that of other work.
+    problems = [*profile.problems, *find_problems(profile)]
+    sources = {**profile.sources, **_prefixed("storage", reported_by(profile.storage, "operating system"))}
+    measured, trouble = _bandwidth(settings, machine, profile.cpu, measure=measure)
+    if measured is not None:
+        sources["measured.per_thread_count"] = FactSource("measured", "numpy read loop")
+    return replace(profile, measured=measured, problems=by_severity([*problems, *trouble]), sources=sources)
+
+
+def probe_machine(source: Source) -> HardwareProfile:
+    """Everything a source tells, merged, with the probes' own problems; no storage, no measurement, no rules."""
+    system, memory, core = probe_platform(source), probe_memory(source), probe_native_core(source)
+    cpu = _with_quota(probe_cpu(source), source)
+    findings = _probe_gpus(source)
+    merged = merge_gpus(findings, core.value, memory.value)
+    sources = {
+        **_prefixed("os", system.sources),
+        **_prefixed("cpu", cpu.sources),
+        **_prefixed("memory", memory.sources),
+        **_prefixed("gpus", merged.sources),
+        **_prefixed("native_core", core.sources),
+    }
+    return HardwareProfile(
+        tier=choose_tier(merged.gpus, cpu.value.vendor),
+        os=system.value,
+        cpu=cpu.value,
+        memory=memory.value,
+        gpus=merged.gpus,
+        native_core=core.value,
+        problems=(*core.problems, *(problem for finding in findings for problem in finding.problems)),
+        sources=sources,
+    )
+
+
+def probe_storage(settings: Settings) -> Storage:
+    """Free bytes where models are kept, and whether labkit may write there. Makes no folder."""
+    place = settings.data_folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        free = shutil.disk_usage(place).free
+    except OSError:
+        free = None
+    return Storage(free_bytes=free, writable=place.is_dir() and _may_write(place))
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _probe_gpus(source: Source) -> list[Finding[tuple[Gpu, ...]]]:
+    if source.system == "Darwin":
+        return [apple.probe_gpus(source)]
+    nvidia = probe_nvidia(source)
+    if source.system == "Windows":
+        return [nvidia, windows.probe_gpus(source)]
+    return [nvidia, probe_amd(source), probe_intel(source)]
+
+
+def _with_quota(finding: Finding[Cpu], source: Source) -> Finding[Cpu]:
+    quota = probe_cpu_quota(source)
+    if quota is None:
+        return finding
+    facts = {**finding.sources, "quota_cores": FactSource("reported", "control group")}
+    return Finding(replace(finding.value, quota_cores=quota), facts, finding.problems)
+
+
+def _bandwidth(settings: Settings, source: Source, cpu: Cpu, *, measure: bool):
+    """(measurement or None, problems)."""
+    if not measure:
+        return load_bandwidth(settings, cpu), ()
+    try:
+        measured, kept = measure_and_keep_bandwidth(settings, source)
+    except InsufficientMemoryError as error:
+        return None, (Problem("note", error.message, error.hint),)
+    if kept:
+        return measured, ()
+    what = "the measurement could not be kept: later commands measure again"
+    return measured, (
+        Problem("note", what, "make the data folder writable, or set another: LABKIT_HOME=~/labkit-data"),
+    )
+
+
+def _prefixed(name: str, sources: Mapping[str, FactSource]) -> dict[str, FactSource]:
+    return {f"{name}.{key}": fact for key, fact in sources.items()}

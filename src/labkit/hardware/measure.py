@@ -1,0 +1,181 @@
+"""Read bandwidth of system memory, measured with numpy and kept for later commands.
+
+Decoding one token reads every weight once, so this bandwidth bounds decode speed on a processor.
+
+Why `np.max` over int32: of 15 reductions tried (sum, max, bitwise or, count_nonzero and dot over several types)
+it was the fastest with one, two and four threads (18, 27 and 39 GB/s on a 4-core AMD EPYC guest). Over a buffer
+that fits a core's cache it ran at 59 GB/s, so over main memory it is memory that limits it. A sum over int32
+widens each element and reaches 40 % of it; `np.dot` starts threads of its own, which would make the thread count
+untrue. Reductions release the interpreter lock, so Python threads read side by side.
+"""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.errors import DataFolderError, InsufficientMemoryError
+from labkit.hardware.probes.cpu import probe_cpu
+from labkit.hardware.probes.memory import probe_memory
+from labkit.hardware.probes.platform import probe_platform
+from labkit.hardware.profile import BandwidthMeasurement, Cpu, ThreadBandwidth
+from labkit.hardware.source import Source, SystemSource
+from labkit.settings import Settings, ensure_writable
+from labkit.units import MIB
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SECONDS_PER_THREAD_COUNT = 0.3
+_MIN_REPETITIONS = 3
+_DEFAULT_BUFFER_BYTES = 256 * MIB
+_LEAST_BUFFER_BYTES = 64 * MIB
+_CACHE_MULTIPLE = 4
+_BUDGET_SHARE = 8
+_FILE_NAME = "memory-bandwidth.json"
+
+
+def load_or_measure_bandwidth(settings: Settings, source: Source | None = None) -> BandwidthMeasurement:
+    """The kept measurement when it is of this processor, else a new one, kept where the data folder allows.
+
+    Blocks about a second when it measures. Raises InsufficientMemoryError when there is no room to measure in.
+    """
+    machine = source or SystemSource()
+    cpu = probe_cpu(machine).value
+    return load_bandwidth(settings, cpu) or measure_and_keep_bandwidth(settings, machine)[0]
+
+
+def measure_and_keep_bandwidth(settings: Settings, source: Source) -> tuple[BandwidthMeasurement, bool]:
+    """A new measurement, and whether it could be kept. Raises InsufficientMemoryError."""
+    cpu = probe_cpu(source).value
+    measured = measure_read_bandwidth(
+        thread_counts(cpu.usable_cores),
+        buffer_bytes=choose_buffer_bytes(cpu.last_level_cache_bytes, probe_memory(source).value.budget_bytes),
+        load_average=probe_platform(source).value.load_average,
+        cpu=cpu_identity(cpu),
+    )
+    try:
+        keep_bandwidth(settings, measured)
+    except DataFolderError:
+        return measured, False
+    return measured, True
+
+
+def measure_read_bandwidth(
+    threads: Iterable[int],
+    *,
+    buffer_bytes: int = _DEFAULT_BUFFER_BYTES,
+    load_average: float | None = None,
+    cpu: str | None = None,
+) -> BandwidthMeasurement:
+    """Bytes per second read with each count of threads: the median of repetitions over about 0.3 s.
+
+    Blocks for the whole time and uses that many cores. Raises ValueError for a count below 1.
+    """
+    counts = sorted(set(threads))
+    if not counts or counts[0] < 1:
+        raise ValueError(f"thread counts must be 1 or more, not {counts}")
+    return BandwidthMeasurement(
+        per_thread_count=tuple(ThreadBandwidth(count, _bandwidth(count, buffer_bytes)) for count in counts),
+        buffer_bytes=buffer_bytes,
+        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        core_version=core_version(),
+        cpu=cpu,
+        load_average=load_average,
+    )
+
+
+def thread_counts(cores: int) -> tuple[int, ...]:
+    """1, 2, 4 ... and `cores` itself."""
+    doubled = [1 << power for power in range(cores.bit_length()) if 1 << power <= cores]
+    return tuple(sorted({*doubled, cores}))
+
+
+def choose_buffer_bytes(cache_bytes: int | None, budget_bytes: int | None) -> int:
+    """Several times the last-level cache, within an eighth of the memory budget.
+
+    Raises InsufficientMemoryError when that leaves too little to tell memory from cache.
+    """
+    wanted = max(_DEFAULT_BUFFER_BYTES, _CACHE_MULTIPLE * (cache_bytes or 0))
+    allowed = budget_bytes // _BUDGET_SHARE if budget_bytes is not None else wanted
+    if allowed < max(_LEAST_BUFFER_BYTES, cache_bytes or 0):
+        raise InsufficientMemoryError(
+            "too little memory is free to measure its bandwidth",
+            hint="end other programs, or leave measuring out: labkit doctor --quick",
+        )
+    return min(wanted, allowed)
+
+
+def load_bandwidth(settings: Settings, cpu: Cpu) -> BandwidthMeasurement | None:
+    """The kept measurement; None when there is none, it is damaged, or it is of another processor."""
+    from labkit.hardware.document import parse_bandwidth
+
+    try:
+        text = _file(settings).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    kept = parse_bandwidth(text)
+    return kept if kept and kept.cpu == cpu_identity(cpu) else None
+
+
+def keep_bandwidth(settings: Settings, measured: BandwidthMeasurement) -> Path:
+    """Write it where later commands look. Raises DataFolderError."""
+    from labkit.hardware.document import to_plain
+
+    ensure_writable(settings.measurements_folder)
+    path = _file(settings)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    try:
+        draft.write_text(json.dumps(to_plain(measured), indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise DataFolderError(
+            f"cannot keep the measurement: {error.strerror or error}",
+            hint="free some disk, or choose another folder: LABKIT_HOME=~/labkit-data labkit doctor",
+        ) from error
+    return path
+
+
+def cpu_identity(cpu: Cpu) -> str:
+    """What a measurement is valid for."""
+    return f"{cpu.model_name or 'unknown processor'}, {cpu.usable_cores} usable cores"
+
+
+def core_version() -> str | None:
+    """Installed version of llama-cpp-python, without loading it."""
+    try:
+        return metadata.version("llama-cpp-python")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _bandwidth(threads: int, buffer_bytes: int) -> float:
+    import numpy as np
+
+    part_bytes = buffer_bytes // threads // 4 * 4
+    with ThreadPoolExecutor(threads) as pool:
+        # Ones, not zeros: untouched zero pages share one page that stays in the cache. Each part is first written
+        # by a thread of the pool, so that a machine with several memory nodes spreads them.
+        parts = list(pool.map(lambda _: np.ones(part_bytes // 4, dtype=np.int32), range(threads)))
+        seconds: list[float] = []
+        deadline = time.perf_counter() + SECONDS_PER_THREAD_COUNT
+        while time.perf_counter() < deadline or len(seconds) < _MIN_REPETITIONS:
+            start = time.perf_counter()
+            list(pool.map(_read, parts))
+            seconds.append(time.perf_counter() - start)
+    return float(round(part_bytes * threads / statistics.median(seconds)))
+
+
+def _read(part: "NDArray[np.int32]") -> int:
+    return int(part.max())
+
+
+def _file(settings: Settings) -> Path:
+    return settings.measurements_folder / _FILE_NAME

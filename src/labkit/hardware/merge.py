@@ -1,0 +1,173 @@
+"""Joins what the system says about GPUs with what the installed core lists, and names the tier. Pure.
+
+The core's list decides what will be used; the system's explains the rest (llama.cpp's ggml backend registry).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from labkit.hardware.probes.finding import Finding, reported_by
+from labkit.hardware.profile import CoreDevice, FactSource, Gpu, Memory, NativeCore, Tier
+
+_CORE = "native core"
+_TIERS: dict[str, Tier] = {
+    "CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "OpenCL": "opencl",
+    "MUSA": "musa", "CANN": "cann",
+}  # fmt: skip
+_ORDER: tuple[Tier, ...] = ("cuda", "apple-silicon", "rocm", "sycl", "musa", "cann", "vulkan", "opencl")
+_METAL = ("Metal", "MTL")
+_VENDORS = (
+    ("nvidia", {"nvidia", "geforce", "quadro", "tesla"}),
+    ("amd", {"amd", "radeon", "instinct"}),
+    ("intel", {"intel", "intel(r)", "arc"}),
+    ("apple", {"apple"}),
+    ("moore threads", {"mthreads"}),
+    ("huawei", {"ascend"}),
+)
+_BACKEND_VENDORS = {"CUDA": "nvidia", "ROCm": "amd", "HIP": "amd", "Metal": "apple", "MTL": "apple"}
+_SOFTWARE = ("llvmpipe", "swiftshader", "softpipe", "basic render")
+
+
+@dataclass(frozen=True, slots=True)
+class MergedGpus:
+    """GPUs of the machine, with a source for each known fact, keyed "<index>.<field>"."""
+
+    gpus: tuple[Gpu, ...]
+    sources: dict[str, FactSource]
+
+
+def merge_gpus(
+    findings: Iterable[Finding[tuple[Gpu, ...]]], core: NativeCore | None, memory: Memory
+) -> MergedGpus:
+    """One Gpu for each card. Devices of the core that no probe found are added; nothing is summed.
+
+    Args:
+        findings: of each vendor's probe; a card that two of them report is kept once, from the first.
+        core: None when it was not asked: then `usable` stays unknown.
+        memory: a unified part without memory of its own is given the system's.
+    """
+    entries = _distinct(findings)
+    devices = [device for device in core.devices if is_gpu(device)] if core else []
+    for device in devices:
+        index = _match(entries, device)
+        if index is None:
+            entries.append((Gpu(), {}))
+            index = len(entries) - 1
+        entries[index] = _joined(*entries[index], device)
+    known = core is not None and core.load_error is None
+    finished = [_finished(gpu, facts, memory, usable_known=known) for gpu, facts in entries]
+    return MergedGpus(
+        gpus=tuple(gpu for gpu, _ in finished),
+        sources={
+            f"{index}.{name}": fact for index, (_, facts) in enumerate(finished) for name, fact in facts.items()
+        },
+    )
+
+
+def is_gpu(device: CoreDevice) -> bool:
+    """Whether a device of the core is graphics hardware: software renderers pose as such."""
+    software = any(mark in device.description.lower() for mark in _SOFTWARE)
+    return device.kind in ("gpu", "igpu") and not software
+
+
+def choose_tier(gpus: Iterable[Gpu], cpu_vendor: str | None) -> Tier:
+    """Tier of the best device that the installed core can use; a card it cannot use counts for nothing."""
+    tiers: list[Tier] = []
+    for gpu in gpus:
+        if not gpu.usable or gpu.backend is None:
+            continue
+        if gpu.backend in _METAL:
+            # llama.cpp's Metal backend is made for Apple silicon: an Intel Mac's card is not to be relied on.
+            tiers.extend(["apple-silicon"] if gpu.vendor == "apple" or cpu_vendor == "Apple" else [])
+        elif tier := _TIERS.get(gpu.backend):
+            tiers.append(tier)
+    fallback: Tier = "cpu"
+    return next((tier for tier in _ORDER if tier in tiers), fallback)
+
+
+Entry = tuple[Gpu, dict[str, FactSource]]
+
+
+def _distinct(findings: Iterable[Finding[tuple[Gpu, ...]]]) -> list[Entry]:
+    entries: list[Entry] = []
+    for finding in findings:
+        seen = {_normal(gpu.name) for gpu, _ in entries if gpu.name}
+        for index, gpu in enumerate(finding.value):
+            if _normal(gpu.name) in seen:
+                continue
+            facts = {
+                key.partition(".")[2]: fact
+                for key, fact in finding.sources.items()
+                if key.partition(".")[0] == str(index)
+            }
+            entries.append((gpu, facts))
+    return entries
+
+
+def _match(entries: list[Entry], device: CoreDevice) -> int | None:
+    """Index of the entry that is `device`: equal name, or the only free one of its vendor."""
+    vendor = _device_vendor(device)
+    free = [index for index, (gpu, _) in enumerate(entries) if gpu.core_device is None]
+    named = [
+        index
+        for index in free
+        if entries[index][0].name and _normal(entries[index][0].name) == _normal(device.description)
+    ]
+    if named:
+        return named[0]
+    same_vendor = [index for index in free if entries[index][0].vendor == vendor]
+    if len(same_vendor) == 1:
+        return same_vendor[0]
+    # Two backends of one core may list the same card (CUDA and Vulkan): the first one has it.
+    taken = [index for index, (gpu, _) in enumerate(entries) if _normal(gpu.name) == _normal(device.description)]
+    return taken[0] if taken else None
+
+
+def _joined(gpu: Gpu, facts: dict[str, FactSource], device: CoreDevice) -> Entry:
+    if gpu.core_device is not None:
+        return gpu, facts
+    total = min((size for size in (gpu.memory_bytes, device.total_bytes) if size), default=None)
+    joined = replace(
+        gpu,
+        vendor=gpu.vendor or _device_vendor(device),
+        name=gpu.name or device.description or None,
+        memory_bytes=total,
+        free_bytes=device.free_bytes if device.free_bytes is not None else gpu.free_bytes,
+        unified=gpu.unified if gpu.unified is not None else device.kind == "igpu",
+        backend=device.backend,
+        core_device=device.name,
+        usable=True,
+    )
+    by_core = reported_by(joined, _CORE)
+    kept = {name: fact for name, fact in facts.items() if getattr(gpu, name) == getattr(joined, name)}
+    return joined, by_core | kept
+
+
+def _finished(gpu: Gpu, facts: dict[str, FactSource], memory: Memory, *, usable_known: bool) -> Entry:
+    facts = dict(facts)
+    if gpu.unified and gpu.memory_bytes is None and memory.physical_bytes is not None:
+        gpu = replace(gpu, memory_bytes=memory.physical_bytes)
+        facts["memory_bytes"] = FactSource("reported", "system memory: the part is unified")
+    if gpu.unified and memory.budget_bytes is not None:
+        bounds = [size for size in (gpu.free_bytes, gpu.memory_bytes, memory.budget_bytes) if size is not None]
+        if min(bounds) != gpu.free_bytes:
+            gpu = replace(gpu, free_bytes=min(bounds))
+            facts["free_bytes"] = FactSource("reported", "system memory budget: the part is unified")
+    if usable_known and gpu.usable is None:
+        gpu = replace(gpu, usable=False)
+    if gpu.usable is not None:
+        facts["usable"] = FactSource("reported", _CORE)
+    return gpu, facts
+
+
+def _device_vendor(device: CoreDevice) -> str | None:
+    words = set(re.split(r"[\s,]+", device.description.lower()))
+    for vendor, marks in _VENDORS:
+        if words & marks:
+            return vendor
+    return _BACKEND_VENDORS.get(device.backend)
+
+
+def _normal(name: str | None) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", (name or "").lower()))

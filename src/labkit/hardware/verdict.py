@@ -1,0 +1,37 @@
+"""The one line that a person wants to know about a machine. Pure; it predicts nothing about any model."""
+
+from labkit.hardware.profile import HardwareProfile
+from labkit.units import render_bytes
+
+_NAMES = {
+    "cpu": "CPU", "apple-silicon": "Apple silicon", "cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan",
+    "sycl": "SYCL", "opencl": "OpenCL", "musa": "MUSA", "cann": "CANN",
+}  # fmt: skip
+
+
+def tier_name(profile: HardwareProfile) -> str:
+    """The tier as people write it."""
+    return _NAMES[profile.tier]
+
+
+def render_verdict(profile: HardwareProfile) -> str:
+    """What fits where, from the memory budget alone; what labkit cannot do here when the core does not load."""
+    if not profile.can_run_models:
+        return "labkit cannot run a model here: the native core does not load"
+    budget, tier = profile.memory.budget_bytes, tier_name(profile)
+    system = _amount(budget)
+    if profile.tier == "cpu" or not profile.usable_gpus:
+        return f"{tier} tier: models up to {system} fit in the memory budget, context included"
+    best = profile.usable_gpus[0]
+    free = _amount(best.free_bytes if best.free_bytes is not None else best.memory_bytes)
+    if best.unified:
+        return f"{tier} tier: models up to {free} fit in the memory that {best.name} shares, context included"
+    others = len(profile.usable_gpus) - 1
+    more = f" (and {others} more)" if others else ""
+    return (
+        f"{tier} tier: models up to {free} fit on {best.name}{more}; more layers can use {system} of system memory"
+    )
+
+
+def _amount(num_bytes: int | None) -> str:
+    return "an unknown size" if num_bytes is None else render_bytes(num_bytes)
