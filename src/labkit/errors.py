@@ -6,7 +6,8 @@ LabkitError
 │   │   └── ContextLengthExceededError
 │   ├── ModelNotFoundError           no such model; knows the nearest names
 │   ├── RecipeError                  a recipe file that does not validate; lists every problem at once
-│   └── RequestTooLargeError         a body over the limit
+│   ├── RequestTooLargeError         a body over the limit
+│   └── UnsupportedContentError      a body that is not plain JSON
 ├── RefusedError                     understood, and not allowed (foreign Host or Origin, missing key)
 ├── MachineError                     the machine is not as it must be
 │   ├── DataFolderError              a folder labkit must write to is not writable
@@ -69,10 +70,10 @@ class ContextLengthExceededError(InvalidRequestError):
 class ModelNotFoundError(InputError):
     """No model of that name. `nearest` holds similar names, best first."""
 
-    def __init__(self, name: str, nearest: tuple[str, ...] = (), *, hint: str = "") -> None:
+    def __init__(self, name: str, nearest: tuple[str, ...] = (), *, hint: str = "", message: str = "") -> None:
         near = f"did you mean {' or '.join(nearest)}?" if nearest else ""
         suggestion = near or "see the names with: labkit models list"
-        super().__init__(f"there is no model named '{name}'", hint=hint or suggestion)
+        super().__init__(message or f"there is no model named '{name}'", hint=hint or suggestion)
         self.name = name
         self.nearest = nearest
 
@@ -95,6 +96,10 @@ class RequestTooLargeError(InputError):
             hint="send fewer or shorter messages",
         )
         self.limit_bytes = limit_bytes
+
+
+class UnsupportedContentError(InputError):
+    """A request body of another kind than plain JSON."""
 
 
 class RefusedError(LabkitError):

@@ -31,6 +31,11 @@ class Settings:
         return self.data_folder / "models"
 
     @property
+    def catalog_folder(self) -> Path:
+        """Catalogue files (*.json) that a user drops in are found here."""
+        return self.data_folder / "catalog"
+
+    @property
     def measurements_folder(self) -> Path:
         """Measurements of this machine, kept between commands."""
         return self.data_folder / "measurements"

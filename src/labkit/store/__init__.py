@@ -1,0 +1,21 @@
+"""Models on this machine: names to files."""
+
+from labkit.store.local import (
+    EMBEDDED_NAME,
+    download_command,
+    embedded,
+    find_downloaded,
+    list_models,
+    preferred_file,
+    resolve,
+)
+
+__all__ = [
+    "EMBEDDED_NAME",
+    "download_command",
+    "embedded",
+    "find_downloaded",
+    "list_models",
+    "preferred_file",
+    "resolve",
+]

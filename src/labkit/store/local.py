@@ -1,0 +1,184 @@
+"""Models on this machine: the embedded one, files in the models folder, and any path a person names."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from labkit import resources
+from labkit.catalog import Catalog, CatalogFile, CatalogModel, load_catalog, nearest
+from labkit.errors import InputError, InvalidModelFileError, ModelNotFoundError
+from labkit.gguf import read_general
+from labkit.model import ModelRef
+from labkit.settings import Settings
+
+EMBEDDED_NAME = "labkit-nano"
+EMBEDDED_ALIASES = ("labkit-nano", "nano")
+EMBEDDED_LICENSE = "apache-2.0"
+_LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}$")
+_NOT_SERVED = ("mmproj", "mtp-", "imatrix")
+
+
+def resolve(name_or_path: str, settings: Settings) -> ModelRef:
+    """The model on this machine that `name_or_path` means.
+
+    Tried in this order: the embedded model's names, a path, a name in the models folder, a catalogue id whose
+    file is in the models folder. Reads folders, opens no model, changes nothing.
+    Raises ModelNotFoundError that says what to type, InputError for a name that fits several files.
+    """
+    if name_or_path.casefold() in EMBEDDED_ALIASES:
+        return embedded()
+    if _is_path(name_or_path):
+        return _from_path(name_or_path, settings)
+    found = _from_folder(name_or_path, settings.models_folder)
+    if found is not None:
+        return found
+    catalog = load_catalog(settings.catalog_folder)
+    known = catalog.find(name_or_path)
+    if known is None:
+        raise _unknown(name_or_path, settings, catalog)
+    downloaded = find_downloaded(known, settings)
+    if downloaded is None:
+        raise _not_downloaded(known, settings)
+    return downloaded
+
+
+def list_models(settings: Settings) -> tuple[ModelRef, ...]:
+    """Models that can be served without a download: the embedded one, then those of the models folder by name.
+
+    Reads the first kilobytes of each file for its license; a damaged file is listed all the same.
+    """
+    folder = settings.models_folder
+    paths = _files(folder)
+    names = _names(paths, folder)
+    found = (ModelRef(name, path, _license(path), "data folder") for path, name in names.items())
+    return (embedded(), *sorted(found, key=lambda ref: ref.name.casefold()))
+
+
+def embedded() -> ModelRef:
+    """The model that comes with labkit."""
+    return ModelRef(EMBEDDED_NAME, resources.embedded_model(), EMBEDDED_LICENSE, "embedded")
+
+
+def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
+    """The file of a catalogue model in the models folder, or None. The catalogue's order decides between two."""
+    by_name = {path.name.casefold(): path for path in _files(settings.models_folder)}
+    for file in model.model_files:
+        path = by_name.get(Path(file.file).name.casefold())
+        if path is not None:
+            return ModelRef(model.id, path, model.license, "data folder")
+    return None
+
+
+def download_command(model: CatalogModel, settings: Settings) -> str:
+    """What to type to get a model: the catalogue's preferred file, or its repository when no file is known."""
+    folder = _quoted(settings.models_folder)
+    if model.model_files:
+        file = preferred_file(model)
+        name = file.file if file.parts is None else _all_parts(file.file)
+        option = "--include " if file.parts else ""
+        return f"hf download {file.repo} {option}{_quoted(name)} --local-dir {folder}"
+    if model.gguf_repos:
+        return f"hf download {model.gguf_repos[0]} --include '*Q4_K_M*.gguf' --local-dir {folder}"
+    return f"look on huggingface.co for a GGUF file of {model.source_repo or model.id}, and put it into {folder}"
+
+
+def preferred_file(model: CatalogModel) -> CatalogFile:
+    """The first of the files with a 4-bit k-quantization, else the first of all. Needs at least one file."""
+    return next((file for file in model.model_files if file.quantization == "Q4_K_M"), model.model_files[0])
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or "\\" in text or text.startswith("~") or (text.endswith(".gguf") and Path(text).exists())
+
+
+def _from_path(text: str, settings: Settings) -> ModelRef:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:  # ~user without such a user
+        raise ModelNotFoundError(text, hint="write the whole path") from error
+    if path.is_file():
+        return ModelRef(path.stem, path.resolve())
+    inside = _from_folder(text, settings.models_folder)
+    if inside is not None:
+        return inside
+    if path.is_dir():
+        listed = ", ".join(sorted(entry.name for entry in path.glob("*.gguf"))[:3])
+        raise ModelNotFoundError(
+            text, hint=f"it is a folder; name a file in it: {listed or 'it has no .gguf files'}"
+        )
+    if path.exists():
+        return ModelRef(path.stem, path)  # a pipe or a device: the validator says what is wrong
+    neighbours = nearest(path.name, (entry.name for entry in path.parent.glob("*.gguf")))
+    near = f"there is {' and '.join(neighbours)}" if neighbours else f"there is no such file in {path.parent}"
+    raise ModelNotFoundError(text, neighbours, hint=near)
+
+
+def _from_folder(name: str, folder: Path) -> ModelRef | None:
+    wanted = name.removesuffix(".gguf")
+    names = _names(_files(folder), folder)
+    for fold in (str, str.casefold):
+        matches = [
+            path for path, short in names.items()
+            if fold(wanted) in (fold(short), fold(path.stem), fold(_relative(path, folder)))
+        ]  # fmt: skip
+        if len(matches) > 1:
+            listed = " or ".join(_relative(path, folder) for path in matches)
+            raise InputError(f"several files are named '{name}'", hint=f"say which one: {listed}")
+        if matches:
+            return ModelRef(names[matches[0]], matches[0], source="data folder")
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files that can be served: no projectors, no drafts, of files in parts the first, nothing half-downloaded."""
+    if not folder.is_dir():
+        return []
+    return [
+        path for path in sorted(folder.rglob("*.gguf"))
+        if path.is_file() and not path.name.startswith(".") and ".cache" not in path.parts
+        and not _LATER_PART.search(path.stem) and not any(part in path.name.casefold() for part in _NOT_SERVED)
+    ]  # fmt: skip
+
+
+def _names(paths: Iterable[Path], folder: Path) -> dict[Path, str]:
+    """Short names where they are unique, else the path inside the folder without its suffix."""
+    paths = list(paths)
+    stems = [path.stem.casefold() for path in paths]
+    return {
+        path: path.stem if stems.count(path.stem.casefold()) == 1 else _relative(path, folder) for path in paths
+    }
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _license(path: Path) -> str | None:
+    try:
+        found = read_general(path).get("general.license")
+    except InvalidModelFileError:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _unknown(name: str, settings: Settings, catalog: Catalog) -> ModelNotFoundError:
+    local = [ref.name for ref in list_models(settings)]
+    return ModelNotFoundError(name, nearest(name, [*local, *(model.id for model in catalog.models)]))
+
+
+def _not_downloaded(model: CatalogModel, settings: Settings) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        model.id,
+        message=f"'{model.id}' is a known model, and not on this machine yet",
+        hint=f"{download_command(model, settings)}\n     then: labkit serve {model.id}",
+    )
+
+
+def _all_parts(file: str) -> str:
+    return re.sub(r"-00001-of-(\d{5})\.gguf$", r"-*-of-\1.gguf", file)
+
+
+def _quoted(text: object) -> str:
+    import shlex
+
+    return shlex.quote(str(text))
