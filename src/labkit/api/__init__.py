@@ -1,0 +1,7 @@
+"""The HTTP face: OpenAI routes over any `ChatBackend`. Knows no process, no path, no native code."""
+
+from labkit.api.app import create_app
+from labkit.api.backend import ChatBackend, ModelCard, ModelHealth, ModelState
+from labkit.api.limits import LOOPBACK_NAMES, Limits
+
+__all__ = ["LOOPBACK_NAMES", "ChatBackend", "Limits", "ModelCard", "ModelHealth", "ModelState", "create_app"]

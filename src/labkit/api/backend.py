@@ -1,0 +1,63 @@
+"""What the routes need from whoever runs the models."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from labkit.worker.messages import Delta, Generate
+
+ModelState = Literal["loading", "ready", "restarting", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What clients may know about a model. No path is among it: answers never tell where files are.
+
+    Attributes:
+        context_tokens: KV cells its requests share; None until it is loaded.
+        size_bytes: of its weights.
+        created: when this endpoint took it up, seconds since the epoch.
+    """
+
+    name: str
+    created: int
+    context_tokens: int | None = None
+    trained_context_tokens: int | None = None
+    num_parameters: int | None = None
+    num_slots: int | None = None
+    size_bytes: int | None = None
+    quantization: str | None = None
+    license: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHealth:
+    """How a model's worker is doing. `reason` says why it is not ready."""
+
+    state: ModelState
+    reason: str = ""
+    num_running: int = 0
+    num_waiting: int = 0
+    last_step_age_seconds: float | None = None
+    num_restarts: int = 0
+
+
+class ChatBackend(Protocol):
+    """Runs conversations. Implemented by `labkit.serving`; tests bring their own."""
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Every model that can be asked for. Does not block."""
+        ...
+
+    def health(self) -> dict[str, ModelHealth]:
+        """State by model name. Does not block."""
+        ...
+
+    def generate(self, model: str, request: Generate) -> AsyncGenerator[Delta, None]:
+        """Deltas of one answer; the last one has `finish_reason`, `usage` and `timings`.
+
+        Raises an error of labkit's tree at any point, once. Closing the generator (or cancelling the task that
+        iterates it) cancels the request and frees its slot.
+        """
+        ...

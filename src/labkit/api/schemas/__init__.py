@@ -1,0 +1,1 @@
+"""What request bodies may hold: each known field is honoured or refused, none is ignored in silence."""

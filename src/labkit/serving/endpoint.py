@@ -1,0 +1,87 @@
+"""A running endpoint, from the bound port to the last worker's end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+from labkit.api import LOOPBACK_NAMES, Limits, ModelCard, create_app
+from labkit.errors import NotReadyError
+from labkit.serving.http_server import make_server
+from labkit.serving.listener import open_listener, url_of
+from labkit.serving.plan import EndpointPlan
+from labkit.serving.worker_pool import WorkerPool
+
+AFTER_DRAIN_SECONDS = 5.0
+
+
+class Endpoint:
+    """What `open_endpoint` yields: where it is, what it serves, how to make it stop sooner."""
+
+    def __init__(self, url: str, pool: WorkerPool) -> None:
+        self.url = url
+        self._pool = pool
+        self._hurry = asyncio.Event()
+
+    @property
+    def models(self) -> tuple[ModelCard, ...]:
+        """What it serves."""
+        return self._pool.models()
+
+    @property
+    def num_running(self) -> int:
+        """Requests that are not over."""
+        return self._pool.num_running
+
+    def worker_pids(self) -> dict[str, int | None]:
+        """Process ids of the workers that live now, by model."""
+        return self._pool.worker_pids()
+
+    def drain(self) -> None:
+        """Refuse new requests from now on; leaving the context waits for the running ones."""
+        self._pool.drain()
+
+    def hurry(self) -> None:
+        """Do not wait for running requests: they end with an error now."""
+        self._hurry.set()
+
+    async def wait_idle(self, seconds: float) -> None:
+        """Return when no request runs, after `seconds`, or when told to hurry."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.num_running and not self._hurry.is_set():  # noqa: ASYNC110  # once, at the end
+                    await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def open_endpoint(plan: EndpointPlan) -> AsyncGenerator[Endpoint, None]:
+    """An endpoint whose models are all loaded. Leaving the context drains it; nothing of it is left then.
+
+    While models load, /health says so with 503. Raises PortInUseError, RefusedError, and what a load raises.
+    """
+    listener = open_listener(plan.host, plan.port)
+    pool = WorkerPool(plan)
+    endpoint = Endpoint(url_of(listener), pool)
+    server = make_server(create_app(pool, _limits(plan.host)))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await pool.start()
+        yield endpoint
+        pool.drain()
+        await endpoint.wait_idle(plan.drain_seconds)
+    finally:
+        pool.drain()
+        pool.end_all(NotReadyError("the endpoint is stopping", hint="send the request again when it is back"))
+        try:
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=AFTER_DRAIN_SECONDS)
+            server.force_exit = True
+            await pool.stop()
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        finally:
+            pool.kill()
+            listener.close()
+
+
+def _limits(host: str) -> Limits:
+    return Limits(host_names=LOOPBACK_NAMES | {f"[{host}]" if ":" in host else host.lower()})

@@ -1,0 +1,90 @@
+"""What an endpoint is asked to run: which models, how large, at which address."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labkit.api.backend import ModelCard
+from labkit.engine.types import EngineConfig
+from labkit.gguf import FileFacts
+from labkit.model import ModelRef
+from labkit.serving.logs import worker_log_path
+from labkit.serving.restart_policy import RestartPolicy
+from labkit.serving.supervisor import WorkerPlan
+from labkit.settings import DEFAULT_HOST, DEFAULT_PORT
+from labkit.units import MIB
+
+# -P: a file named like a library in the current folder must not be imported.
+WORKER_PROGRAM = (sys.executable, "-P", "-m", "labkit.worker")
+SLOWEST_LOAD_BYTES_PER_SECOND = 20 * MIB
+SHORTEST_LOAD_LIMIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that was found and whose file was validated. Clients may also use its `aliases`."""
+
+    ref: ModelRef
+    facts: FileFacts
+    aliases: tuple[str, ...] = ()
+
+    def card(self) -> ModelCard:
+        """What clients may know before it is loaded."""
+        shape = self.facts.architecture
+        return ModelCard(
+            name=self.ref.name,
+            created=int(time.time()),
+            trained_context_tokens=shape.context_tokens,
+            num_parameters=shape.num_parameters,
+            size_bytes=self.facts.weight_bytes,
+            quantization=self.facts.quantization,
+            license=self.ref.license or self.facts.license,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """One endpoint.
+
+    Attributes:
+        port: 0 takes any free one.
+        logs_folder: must exist and be writable.
+        engine: size of each model's engine.
+        drain_seconds: how long running answers may go on after the first signal to stop.
+        worker_program: what runs a worker; its arguments follow.
+    """
+
+    models: tuple[ServedModel, ...]
+    logs_folder: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    restart: RestartPolicy = field(default_factory=RestartPolicy)
+    drain_seconds: float = 30.0
+    worker_program: Sequence[str] = WORKER_PROGRAM
+
+    def worker(self, model: ServedModel) -> WorkerPlan:
+        """How the worker of one of the models is started."""
+        load_seconds = SHORTEST_LOAD_LIMIT_SECONDS + model.facts.file_bytes / SLOWEST_LOAD_BYTES_PER_SECOND
+        return WorkerPlan(
+            model=model.ref.name,
+            command=(*self.worker_program, str(model.ref.path.absolute()), *_options(self.engine)),
+            log_path=worker_log_path(self.logs_folder, model.ref.name),
+            load_seconds=load_seconds,
+            restart=self.restart,
+        )
+
+
+def _options(engine: EngineConfig) -> tuple[str, ...]:
+    values = {
+        "--ctx": engine.context_tokens,
+        "--slots": engine.num_slots,
+        "--threads": engine.num_threads,
+        "--batch": engine.batch_tokens,
+        "--ubatch": engine.ubatch_tokens,
+        "--gpu-layers": engine.gpu_layers,
+        "--max-waiting": engine.max_waiting,
+    }
+    return tuple(f"{name}={value}" for name, value in values.items() if value is not None)

@@ -1,0 +1,142 @@
+"""`labkit serve`: from names to a running endpoint that stops on a signal."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from labkit import gguf, store
+from labkit.api import ModelCard
+from labkit.engine.types import EngineConfig
+from labkit.errors import InputError
+from labkit.gguf import file_facts
+from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.logs import log_to_file
+from labkit.serving.plan import EndpointPlan, ServedModel
+from labkit.settings import Settings, ensure_writable
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The address is ours, the models are being loaded."""
+
+    models: tuple[ServedModel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Requests are answered."""
+
+    url: str
+    models: tuple[ModelCard, ...]
+    load_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """No new requests are taken; `num_running` may still end."""
+
+    num_running: int
+
+
+ServeEvent = Loading | Serving | Draining
+
+
+def plan_endpoint(
+    names: Sequence[str],
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    engine: EngineConfig | None = None,
+) -> EndpointPlan:
+    """Find and validate every model, and prove that logs can be written. Loads and binds nothing.
+
+    Raises ModelNotFoundError, InvalidModelFileError, DataFolderError, InputError.
+    """
+    models = tuple(find_model(name, settings) for name in names)
+    served = [model.ref.name for model in models]
+    if len(set(served)) < len(served):
+        raise InputError("a model is named twice", hint="name each model once")
+    return EndpointPlan(
+        models=models,
+        logs_folder=ensure_writable(settings.data_folder / "logs"),
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        engine=engine or EngineConfig(),
+    )
+
+
+def find_model(name: str, settings: Settings) -> ServedModel:
+    """The model of that name, or the GGUF file at that path, validated."""
+    ref = store.resolve(name, settings)
+    aliases = () if name == ref.name else (name,)
+    return ServedModel(ref, file_facts(gguf.validate(ref.path)), aliases)
+
+
+def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP; returns when nothing of the endpoint is left.
+
+    The first signal drains, the second stops at once; while models load, the first one does.
+    Raises KeyboardInterrupt for the latter, and what `open_endpoint` raises.
+    """
+    log_to_file(plan.logs_folder / "server.log")
+    try:
+        asyncio.run(_serve(plan, on_event))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+async def _serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
+    stopper = _Stopper()
+    with _signals_go_to(stopper.on_signal):
+        on_event(Loading(plan.models))
+        started = time.monotonic()
+        async with open_endpoint(plan) as endpoint:
+            stopper.endpoint = endpoint
+            on_event(Serving(endpoint.url, endpoint.models, time.monotonic() - started))
+            await stopper.stop.wait()
+            endpoint.drain()
+            on_event(Draining(endpoint.num_running))
+
+
+class _Stopper:
+    """What each signal means, depending on how far things are."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.endpoint: Endpoint | None = None
+        self._serving = asyncio.current_task()
+        self._num_signals = 0
+
+    def on_signal(self) -> None:
+        """Drain first, hurry second, drop everything third."""
+        self._num_signals += 1
+        self.stop.set()
+        if self.endpoint is not None and self._num_signals > 1:
+            self.endpoint.hurry()
+        if self._serving is not None and (self.endpoint is None or self._num_signals > 2):
+            self._serving.cancel()
+
+
+@contextlib.contextmanager
+def _signals_go_to(handler: Callable[[], None]) -> Generator[None, None, None]:
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        previous = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(handler))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+        return
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

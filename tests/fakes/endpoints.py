@@ -1,0 +1,26 @@
+"""Endpoint plans whose workers are fake: real processes, no model."""
+
+import sys
+from pathlib import Path
+
+from labkit.gguf import FileFacts
+from labkit.model import ModelArchitecture, ModelRef
+from labkit.serving import EndpointPlan, RestartPolicy, ServedModel
+
+FAKE_WORKER = Path(__file__).parent / "fake_worker.py"
+PROGRAM = (sys.executable, str(FAKE_WORKER))
+
+
+def fake_model(path: Path, name: str | None = None) -> ServedModel:
+    facts = FileFacts(
+        path=path, name=path.stem, license="Apache-2.0", quantization="Q8_0", file_bytes=2000, weight_bytes=1234,
+        bytes_per_token=1000, bits_per_weight=8.5, has_chat_template=True, tokenizer="gpt2", tensor_types={},
+        architecture=ModelArchitecture("llama", context_tokens=8192, num_parameters=100),
+    )  # fmt: skip
+    return ServedModel(ModelRef(name=name or path.stem, path=path), facts)
+
+
+def fake_plan(folder: Path, *names: str, **changes) -> EndpointPlan:
+    options = {"port": 0, "drain_seconds": 10.0, "restart": RestartPolicy(), "worker_program": PROGRAM} | changes
+    models = tuple(fake_model(folder / f"{name}.gguf") for name in names or ("echo",))
+    return EndpointPlan(models=models, logs_folder=folder, **options)

@@ -1,0 +1,175 @@
+"""A worker without a model: a real process that speaks the protocol, slow, failing or dying on demand.
+
+`python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "slow-load",
+"garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
+"tool", "late-error 3", "flood", "silent", "state"; anything else is said back word by word.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from labkit.engine.types import Timings, Usage
+from labkit.errors import ContextLengthExceededError, ForwardError, InvalidModelFileError, QueueFullError
+from labkit.worker.messages import (
+    Cancel, Delta, Generate, LoadFailed, Pulse, Ready, Shutdown, Step, ToolCallDelta,
+)  # fmt: skip
+from labkit.worker.wire import HEADER, body_length, describe_error, pack, unpack
+
+TOKEN_SECONDS = 0.02
+
+
+class FakeWorker:
+    def __init__(self) -> None:
+        self.frames_in = os.fdopen(os.dup(0), "rb")
+        self.frames_out = os.fdopen(os.dup(1), "wb")
+        self.lock = threading.Lock()
+        self.running: dict[str, threading.Event] = {}
+        self.cancelled: list[str] = []
+
+    def send(self, message) -> None:
+        with self.lock:
+            try:
+                self.frames_out.write(pack(message))
+                self.frames_out.flush()
+            except OSError:
+                os._exit(0)
+
+    def load(self, path: Path) -> None:
+        stem = path.stem
+        print("the fake worker loads", path.name, file=sys.stderr, flush=True)
+        if "die-second" in stem and not path.with_suffix(".loaded").exists():
+            path.with_suffix(".loaded").touch()
+        elif "die" in stem:
+            print("the fake worker is about to die", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGABRT)
+        if "refuse" in stem:
+            self.send(LoadFailed(describe_error(InvalidModelFileError("no tensors here", hint="get another"))))
+            sys.exit(65)
+        if "garbage" in stem:
+            self.frames_out.write(b"\xff\xff\xff\xff nonsense")
+            self.frames_out.flush()
+            time.sleep(60)
+        if "slow-load" in stem:
+            time.sleep(30)
+        self.send(
+            Ready(
+                description="fake 0.1B Q8_0", context_tokens=4096, trained_context_tokens=8192, num_slots=4,
+                num_threads=1, vocab_size=1000, model_bytes=1234, num_parameters=100, has_chat_template=True,
+                pid=os.getpid(),
+            )  # fmt: skip
+        )
+
+    def serve(self) -> None:
+        threading.Thread(target=self.pulse, daemon=True).start()
+        while header := self.frames_in.read(HEADER.size):
+            message = unpack(self.frames_in.read(body_length(header)))
+            if isinstance(message, Generate):
+                gone = self.running[message.request_id] = threading.Event()
+                threading.Thread(target=self.answer, args=(message, gone), daemon=True).start()
+            elif isinstance(message, Cancel) and message.request_id in self.running:
+                self.cancelled.append(message.request_id)
+                self.running[message.request_id].set()
+            elif isinstance(message, Shutdown):
+                return
+
+    def pulse(self) -> None:
+        while True:
+            self.send(Pulse(num_running=len(self.running), num_waiting=0, last_step_age_seconds=0.0))
+            time.sleep(0.5)
+
+    def answer(self, request: Generate, gone: threading.Event) -> None:
+        text = request.messages[-1]["content"] or ""
+        verb, _, rest = text.partition(" ")
+        number = int(rest) if rest.isdigit() else 5
+        actions = {
+            "die": self.die, "exit": self.exit, "late-error": self.late_error, "count": self.count,
+            "slow": self.slow, "flood": self.flood,
+        }  # fmt: skip
+        if verb in actions and (rest.isdigit() or not rest):
+            actions[verb](request, gone, number)
+        elif text == "stop-self":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif text == "silent":
+            gone.wait()
+        elif text == "error":
+            self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
+        elif text == "full":
+            self.end(request, error=describe_error(QueueFullError("the queue is full", retry_after_seconds=7)))
+        elif text == "tool":
+            self.tool(request)
+        elif text == "state":
+            state = {"running": [key for key in self.running if key != request.request_id],
+                     "cancelled": self.cancelled, "environment": sorted(os.environ), "arguments": sys.argv[1:]}
+            self.say(request, [json.dumps(state)], gone)
+        elif text == "request":
+            self.say(request, [json.dumps({"sampling": request.sampling.temperature, "stop": request.stop,
+                                           "tool_choice": request.tool_choice})], gone)
+        else:
+            self.say(request, text.split(" "), gone)
+
+    def say(self, request: Generate, words, gone, seconds: float = 0.0) -> None:
+        started = time.monotonic()
+        num_tokens = 0
+        for index, word in enumerate(words):
+            if gone.wait(seconds) if seconds else gone.is_set():
+                self.end(request, finish_reason="cancelled")
+                return
+            num_tokens += 1
+            text = word if index == 0 else f" {word}"
+            self.send(Step((Delta(request.request_id, content=text, num_tokens=1),)))
+            if request.max_tokens is not None and num_tokens >= request.max_tokens:
+                break
+        self.end(
+            request, finish_reason="length" if num_tokens == request.max_tokens else "stop",
+            usage=Usage(prompt_tokens=10, completion_tokens=num_tokens, cached_tokens=4),
+            timings=Timings(queue_seconds=0.001, prefill_seconds=0.01, decode_seconds=time.monotonic() - started),
+        )  # fmt: skip
+
+    def end(self, request: Generate, **last) -> None:
+        self.running.pop(request.request_id, None)
+        self.send(Step((Delta(request.request_id, **last),)))
+
+    def count(self, request, gone, number) -> None:
+        self.say(request, [str(n) for n in range(number)], gone)
+
+    def slow(self, request, gone, number) -> None:
+        self.say(request, [str(n) for n in range(number)], gone, TOKEN_SECONDS)
+
+    def flood(self, request, gone, number) -> None:
+        self.say(request, ["x" * 1000 for _ in range(number)], gone)
+
+    def die(self, request, gone, number) -> None:
+        for _ in range(number):
+            self.send(Step((Delta(request.request_id, content="so", num_tokens=1),)))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def exit(self, request, gone, number) -> None:
+        os._exit(number)
+
+    def late_error(self, request, gone, number) -> None:
+        for _ in range(number):
+            self.send(Step((Delta(request.request_id, content="so", num_tokens=1),)))
+        self.end(request, error=describe_error(ForwardError("the forward failed")))
+
+    def tool(self, request: Generate) -> None:
+        first = ToolCallDelta(index=0, id="call_1", name="weather")
+        parts = [first, ToolCallDelta(index=0, arguments='{"city":'), ToolCallDelta(index=0, arguments=' "Oslo"}')]
+        for part in parts:
+            self.send(Step((Delta(request.request_id, tool_calls=(part,), num_tokens=1),)))
+        self.end(request, finish_reason="tool_calls", usage=Usage(10, 3), timings=Timings(0.0, 0.01, 0.02))
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker = FakeWorker()
+    worker.load(Path(sys.argv[1]))
+    worker.serve()
+
+
+if __name__ == "__main__":
+    main()
