@@ -35,4 +35,5 @@ def test_render_rates_and_durations():
     assert units.render_tokens_per_second(3270.4) == "3,270 tok/s"
     assert units.render_tokens_per_second(57.31) == "57.3 tok/s"
     assert units.render_bandwidth(23.4e9) == "23.4 GB/s"
+    assert units.render_bandwidth(38e6) == "38 MB/s"
     assert [units.render_seconds(s) for s in (0.84, 3.14, 125)] == ["840 ms", "3.1 s", "2 min 05 s"]

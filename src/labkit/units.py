@@ -40,6 +40,8 @@ def render_bytes(num_bytes: int) -> str:
 
 def render_bandwidth(bytes_per_second: float) -> str:
     """Text such as "23.4 GB/s": decimal, as vendors and memory benchmarks quote it."""
+    if bytes_per_second < 1000**3:
+        return f"{bytes_per_second / 1000**2:.0f} MB/s"
     return f"{bytes_per_second / 1000**3:.1f} GB/s"
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import doctor, errors
+from labkit.cli import bench, doctor, errors
 
 app = typer.Typer(
     name="labkit",
@@ -35,6 +35,7 @@ def _root(
 
 
 app.command()(doctor.doctor)
+app.add_typer(bench.app)
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def _license(path: Path) -> str | None:
 
 def _unknown(name: str, settings: Settings, catalog: Catalog) -> ModelNotFoundError:
     local = [ref.name for ref in list_models(settings)]
-    return ModelNotFoundError(name, nearest(name, [*local, *(model.id for model in catalog.models)]))
+    return ModelNotFoundError(name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)]))
 
 
 def _not_downloaded(model: CatalogModel, settings: Settings) -> ModelNotFoundError:

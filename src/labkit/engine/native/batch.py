@@ -45,6 +45,14 @@ class NativeBatch:
         """Empty it."""
         self.num_tokens = 0
 
+    def set_single(self, token: int, position: int, slot: int) -> None:
+        """Make it one token with logits: the shortest way for a decode step of one sequence."""
+        self._tokens[0] = token
+        self._positions[0] = position
+        self._slots[0] = slot
+        self._wants_logits[0] = True
+        self.num_tokens = 1
+
     def add(
         self, tokens: Sequence[int] | npt.NDArray[np.int32], start: int, slot: int, *, wants_logits: bool
     ) -> None:

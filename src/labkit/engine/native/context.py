@@ -90,6 +90,11 @@ class NativeContext:
         self.batch.add(tokens, start, slot, wants_logits=True)
         self.forward()
 
+    def forward_token(self, token: int, position: int, slot: int = 0) -> None:
+        """Evaluate one token, with logits."""
+        self.batch.set_single(token, position, slot)
+        self.forward()
+
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """Logits of batch index `row`: shape (vocab_size,), a view that the next forward overwrites."""
         pointer = llama_cpp.llama_get_logits_ith(self.pointer, row)

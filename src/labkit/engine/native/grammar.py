@@ -1,10 +1,11 @@
 """Constrained decoding: llguidance says which tokens may come next, and all others are ruled out."""
 
+import ctypes
 import json
 from typing import Any
 
+import llama_cpp
 import llguidance
-import llguidance.llamacpp
 import llguidance.numpy
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,7 @@ class GrammarCompiler:
                 param="response_format",
             )
         if self._tokenizer is None:
-            ends = [token for token in range(self._model.vocab_size) if self._model.is_end(token)]
-            self._tokenizer = llguidance.llamacpp.lltokenizer_from_vocab(self._model.vocab, eos_token=ends or None)
+            self._tokenizer = _read_vocabulary(self._model)
         matcher = llguidance.LLMatcher(self._tokenizer, _grammar(constraint), log_level=0)
         if matcher.is_error():
             reason = matcher.get_error().splitlines()[0]
@@ -44,6 +44,19 @@ class GrammarCompiler:
                 hint="simplify the schema, or leave out the keyword that is named",
             )
         return TokenMask(matcher, self._model.vocab_size)
+
+
+def _read_vocabulary(model: NativeModel) -> llguidance.LLTokenizer:
+    """The vocabulary as llguidance wants it: bytes, and 0xff before markers, which no text can produce."""
+    tokens = [
+        (b"\xff" if model.is_marker(token) else b"") + model.piece(token, with_control=True)
+        for token in range(model.vocab_size)
+    ]
+    ends = [token for token in range(model.vocab_size) if model.is_end(token)]
+    tokenize = ctypes.cast(llama_cpp.llama_cpp._lib.llama_tokenize, ctypes.c_void_p).value
+    return llguidance.LLTokenizer.from_llamacpp(  # pyright: ignore[reportAttributeAccessIssue]
+        tokens=tokens, vocab_ptr=model.vocab, tokenize_fptr=tokenize, eos_token=ends or None, slices=None
+    )
 
 
 class TokenMask:

@@ -1,0 +1,65 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")  # one for all: the bandwidth is measured once
+
+
+@pytest.fixture
+def run(home, monkeypatch):
+    monkeypatch.setenv("LABKIT_HOME", str(home))
+
+    def run(*words):
+        command = [sys.executable, "-m", "labkit", "bench", "core", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+SMALL = ("nano", "-p", "16", "-n", "4", "-t", "1", "-r", "2")
+
+
+def test_json_is_a_row_per_test(run):
+    result = run(*SMALL, "--json")
+    rows = json.loads(result.stdout)
+    assert [(row["n_prompt"], row["n_gen"]) for row in rows] == [(16, 0), (0, 4)]
+    assert all(row["labkit_bandwidth_share"] > 0 for row in rows)
+
+
+def test_csv_and_jsonl_hold_the_same_rows(run):
+    table = list(csv.DictReader(io.StringIO(run(*SMALL, "-o", "csv").stdout)))
+    lines = [json.loads(line) for line in run(*SMALL, "-o", "jsonl").stdout.splitlines()]
+    assert [int(row["n_prompt"]) for row in table] == [line["n_prompt"] for line in lines] == [16, 0]
+
+
+def test_the_table_and_the_markdown_name_the_tests(run):
+    for form in ("table", "md"):
+        result = run(*SMALL, "-o", form)
+        assert result.returncode == 0, result.stderr
+        assert "pp16" in result.stdout
+        assert "tg4" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (("nano", "-p", "many"), "-p is 'many'", 2),
+        (("nano", "-p", "0", "-n", "0"), "nothing to measure", 2),
+        (("nano", "-t", "0"), "-t must be", 2),
+        (("nano", "-o", "xml"), "table, md, json", 2),
+        (("nanu",), "did you mean", 66),
+        (("no-such-file.gguf",), "no-such-file.gguf", 66),
+    ],
+)
+def test_wrong_input_says_what_to_type(run, words, says, code):
+    result = run(*words)
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode == code
