@@ -1,11 +1,15 @@
 """Endpoint plans whose workers are fake: real processes, no model."""
 
+import contextlib
 import sys
+import time
 from pathlib import Path
+
+import httpx2
 
 from labkit.gguf import FileFacts
 from labkit.model import ModelArchitecture, ModelRef
-from labkit.serving import EndpointPlan, RestartPolicy, ServedModel
+from labkit.serving import EndpointPlan, RestartPolicy, ServedModel, running_endpoint
 
 FAKE_WORKER = Path(__file__).parent / "fake_worker.py"
 PROGRAM = (sys.executable, str(FAKE_WORKER))
@@ -24,3 +28,27 @@ def fake_plan(folder: Path, *names: str, **changes) -> EndpointPlan:
     options = {"port": 0, "drain_seconds": 10.0, "restart": RestartPolicy(), "worker_program": PROGRAM} | changes
     models = tuple(fake_model(folder / f"{name}.gguf") for name in names or ("echo",))
     return EndpointPlan(models=models, logs_folder=folder, **options)
+
+
+@contextlib.contextmanager
+def fake_endpoint(folder: Path, *names: str, **changes):
+    """A running endpoint with fake workers, and an HTTP client for it."""
+    with (
+        running_endpoint(fake_plan(folder, *names, **changes)) as endpoint,
+        httpx2.Client(base_url=endpoint.url, timeout=30, trust_env=False) as http,
+    ):
+        yield endpoint, http
+
+
+def body(text: str, model: str = "echo", **fields):
+    return {"model": model, "messages": [{"role": "user", "content": text}], **fields}
+
+
+def wait_for(condition, seconds: float = 20.0):
+    """The first true value of `condition`; fails the test when there is none for a long time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it never came true")

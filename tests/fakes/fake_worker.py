@@ -15,9 +15,7 @@ from pathlib import Path
 
 from labkit.engine.types import Timings, Usage
 from labkit.errors import ContextLengthExceededError, ForwardError, InvalidModelFileError, QueueFullError
-from labkit.worker.messages import (
-    Cancel, Delta, Generate, LoadFailed, Pulse, Ready, Shutdown, Step, ToolCallDelta,
-)  # fmt: skip
+from labkit.worker.messages import Cancel, Delta, Generate, LoadFailed, Pulse, Ready, Shutdown, Step, ToolCallDelta
 from labkit.worker.wire import HEADER, body_length, describe_error, pack, unpack
 
 TOKEN_SECONDS = 0.02
@@ -41,11 +39,11 @@ class FakeWorker:
 
     def load(self, path: Path) -> None:
         stem = path.stem
-        print("the fake worker loads", path.name, file=sys.stderr, flush=True)
+        os.write(2, f"the fake worker loads {path.name}\n".encode())
         if "die-second" in stem and not path.with_suffix(".loaded").exists():
             path.with_suffix(".loaded").touch()
         elif "die" in stem:
-            print("the fake worker is about to die", file=sys.stderr, flush=True)
+            os.write(2, b"the fake worker is about to die\n")
             os.kill(os.getpid(), signal.SIGABRT)
         if "refuse" in stem:
             self.send(LoadFailed(describe_error(InvalidModelFileError("no tensors here", hint="get another"))))
@@ -58,10 +56,17 @@ class FakeWorker:
             time.sleep(30)
         self.send(
             Ready(
-                description="fake 0.1B Q8_0", context_tokens=4096, trained_context_tokens=8192, num_slots=4,
-                num_threads=1, vocab_size=1000, model_bytes=1234, num_parameters=100, has_chat_template=True,
+                description="fake 0.1B Q8_0",
+                context_tokens=4096,
+                trained_context_tokens=8192,
+                num_slots=4,
+                num_threads=1,
+                vocab_size=1000,
+                model_bytes=1234,
+                num_parameters=100,
+                has_chat_template=True,
                 pid=os.getpid(),
-            )  # fmt: skip
+            )
         )
 
     def serve(self) -> None:
@@ -103,12 +108,27 @@ class FakeWorker:
         elif text == "tool":
             self.tool(request)
         elif text == "state":
-            state = {"running": [key for key in self.running if key != request.request_id],
-                     "cancelled": self.cancelled, "environment": sorted(os.environ), "arguments": sys.argv[1:]}
+            state = {
+                "running": [key for key in self.running if key != request.request_id],
+                "cancelled": self.cancelled,
+                "environment": sorted(os.environ),
+                "arguments": sys.argv[1:],
+            }
             self.say(request, [json.dumps(state)], gone)
         elif text == "request":
-            self.say(request, [json.dumps({"sampling": request.sampling.temperature, "stop": request.stop,
-                                           "tool_choice": request.tool_choice})], gone)
+            self.say(
+                request,
+                [
+                    json.dumps(
+                        {
+                            "sampling": request.sampling.temperature,
+                            "stop": request.stop,
+                            "tool_choice": request.tool_choice,
+                        }
+                    )
+                ],
+                gone,
+            )
         else:
             self.say(request, text.split(" "), gone)
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import bench, doctor, errors
+from labkit.cli import bench, chat, doctor, errors, serve
 
 app = typer.Typer(
     name="labkit",
@@ -35,6 +35,8 @@ def _root(
 
 
 app.command()(doctor.doctor)
+app.command()(serve.serve)
+app.command()(chat.chat)
 app.add_typer(bench.app)
 
 

@@ -27,6 +27,13 @@ def talk() -> "Console":
 def print_json(value: object) -> None:
     """Print a dataclass, or anything of lists, dicts and scalars, as JSON to stdout."""
     sys.stdout.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()  # a program may wait for it at the other end of a pipe
+
+
+def print_json_line(value: object) -> None:
+    """Like print_json, on one line: for commands that print several values."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def plain(value: Any) -> Any:

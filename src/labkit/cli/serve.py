@@ -1,0 +1,98 @@
+"""`labkit serve`: an OpenAI endpoint for one or several models."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labkit.cli import output
+
+if TYPE_CHECKING:
+    from labkit.engine.types import EngineConfig
+    from labkit.serving import ServeEvent, Serving
+
+
+def serve(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL", help="Names of models, or paths of .gguf files; 'nano' comes with labkit."
+        ),
+    ],
+    port: int | None = typer.Option(None, min=0, max=65535, help="Port; 0 takes a free one.  [default: 8642]"),
+    host: str | None = typer.Option(None, help="Loopback address to listen on.  [default: 127.0.0.1]"),
+    ctx: int | None = typer.Option(
+        None,
+        min=64,
+        help="Tokens of context that all running requests share.  [default: the model's, 8192 at most]",
+    ),
+    slots: int | None = typer.Option(None, min=1, max=256, help="Requests that run at once.  [default: 8]"),
+    threads: int | None = typer.Option(None, min=1, max=512, help="CPU threads.  [default: physical cores]"),
+    gpu_layers: int | None = typer.Option(None, min=-1, help="Layers on the GPU; -1 for all.  [default: -1]"),
+    as_json: bool = typer.Option(False, "--json", help="When ready, print one JSON object with the URL."),
+) -> None:
+    """Serve models to OpenAI clients until Ctrl-C.
+
+    Each model runs in a process of its own: when that one crashes, it is restarted, and the endpoint stays up.
+
+    Example: labkit serve nano --port 0
+    """
+    from labkit.serving import plan_endpoint
+    from labkit.serving import serve as run_endpoint
+    from labkit.settings import load_settings
+
+    engine = _engine(ctx, slots, threads, gpu_layers)
+    plan = plan_endpoint(models, load_settings(), host=host, port=port, engine=engine)
+    run_endpoint(plan, lambda event: _tell(event, as_json))
+
+
+def _engine(ctx: int | None, slots: int | None, threads: int | None, gpu_layers: int | None) -> "EngineConfig":
+    from labkit.engine.types import EngineConfig
+
+    given = {"context_tokens": ctx, "num_slots": slots, "num_threads": threads, "gpu_layers": gpu_layers}
+    return EngineConfig(**{name: value for name, value in given.items() if value is not None})
+
+
+def _tell(event: "ServeEvent", as_json: bool) -> None:
+    from labkit.serving import Draining, Loading, Serving
+
+    if as_json:
+        if isinstance(event, Serving):
+            output.print_json(event)
+        return
+    match event:
+        case Loading(models=models):
+            for model in models:
+                _say(f"loading {model.ref.name} ({_facts(model.facts.quantization, model.facts.file_bytes)})")
+        case Serving():
+            _tell_serving(event)
+        case Draining(num_running=0):
+            _say("stopping")
+        case Draining(num_running=num_running):
+            _say(f"stopping: waiting for {num_running} running request(s); Ctrl-C again drops them")
+
+
+def _tell_serving(event: "Serving") -> None:
+    from labkit.units import render_seconds
+
+    for card in event.models:
+        _say(
+            f"{card.name} is ready: {card.description}, {card.context_tokens:,} tokens of context, "
+            f"{card.num_slots} slots"
+        )
+    _say(f"listening on {event.url} after {render_seconds(event.load_seconds)}; Ctrl-C stops it\n")
+    name = event.models[0].name
+    _say(
+        f"  curl {event.url}/v1/chat/completions -H 'Content-Type: application/json' -d "
+        f"""'{{"model": "{name}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'\n"""
+    )
+
+
+def _facts(quantization: str | None, file_bytes: int) -> str:
+    from labkit.units import render_bytes
+
+    return f"{quantization or 'unknown quantization'}, {render_bytes(file_bytes)}"
+
+
+def _say(text: str) -> None:
+    # Not through rich: the curl line must stay one line that can be copied.
+    typer.echo(text, err=True)
