@@ -10,6 +10,7 @@ from labkit.model import ModelArchitecture
 
 INPUT_EMBEDDING = "token_embd.weight"
 PER_LAYER_EMBEDDING = "per_layer_token_embd.weight"
+EXPERTS = "_exps."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class FileFacts:
         weight_bytes: all tensors together.
         bytes_per_token: weights read for one token: without an untied input embedding, per-layer embedding
             tables (both are read by row) and the experts that are not used.
+        host_bytes: of the weights, embeddings that are read by row and stay in system memory.
+        expert_bytes: of the weights, all experts of a mixture.
         has_chat_template: None of the API's chat routes works without one.
     """
 
@@ -30,6 +33,8 @@ class FileFacts:
     file_bytes: int
     weight_bytes: int
     bytes_per_token: int
+    host_bytes: int
+    expert_bytes: int
     bits_per_weight: float
     has_chat_template: bool
     tokenizer: str | None
@@ -50,6 +55,8 @@ def file_facts(header: GgufHeader) -> FileFacts:
         file_bytes=header.file_bytes,
         weight_bytes=weight_bytes,
         bytes_per_token=_bytes_per_token(header.tensors, shape),
+        host_bytes=sum(tensor.num_bytes for tensor in header.tensors if _is_read_by_row(tensor, shape)),
+        expert_bytes=sum(tensor.num_bytes for tensor in header.tensors if EXPERTS in tensor.name),
         bits_per_weight=round(weight_bytes * 8 / num_elements, 3) if num_elements else 0.0,
         has_chat_template=header.text("tokenizer.chat_template") is not None,
         tokenizer=header.text("tokenizer.ggml.pre") or header.text("tokenizer.ggml.model"),
@@ -79,7 +86,10 @@ def _bytes_per_token(tensors: tuple[TensorInfo, ...], shape: ModelArchitecture) 
     used_share = shape.experts.num_used / shape.experts.num_experts if shape.experts else 1.0
     total = 0.0
     for tensor in tensors:
-        if tensor.name == PER_LAYER_EMBEDDING or (tensor.name == INPUT_EMBEDDING and not shape.tied_embeddings):
-            continue
-        total += tensor.num_bytes * (used_share if "_exps." in tensor.name else 1.0)
+        if not _is_read_by_row(tensor, shape):
+            total += tensor.num_bytes * (used_share if EXPERTS in tensor.name else 1.0)
     return round(total)
+
+
+def _is_read_by_row(tensor: TensorInfo, shape: ModelArchitecture) -> bool:
+    return tensor.name == PER_LAYER_EMBEDDING or (tensor.name == INPUT_EMBEDDING and not shape.tied_embeddings)

@@ -1,0 +1,26 @@
+"""The estimator: memory, speed and placement. Every other part asks it; there is no second formula anywhere."""
+
+from labkit.estimate.machine import Device, Machine, machine_from_profile
+from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, missing_facts
+from labkit.estimate.placement import MemoryEstimate, Placement, estimate_memory, place
+from labkit.estimate.speed import Speed, decode_speed
+from labkit.estimate.weights import Weights, weights_of_catalog, weights_of_file
+
+__all__ = [
+    "ContextSettings",
+    "Device",
+    "Machine",
+    "MemoryEstimate",
+    "Placement",
+    "Speed",
+    "Weights",
+    "cache_bytes",
+    "compute_bytes",
+    "decode_speed",
+    "estimate_memory",
+    "machine_from_profile",
+    "missing_facts",
+    "place",
+    "weights_of_catalog",
+    "weights_of_file",
+]

@@ -1,0 +1,253 @@
+"""Where a model goes on a machine, whether it fits there, and how fast that is.
+
+Tried in order of speed: whole on an accelerator, whole in system memory, then with a smaller cache, with less
+context, with the experts of a mixture in system memory, and split by layers.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from labkit.estimate.machine import Device, Machine
+from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes
+from labkit.estimate.speed import Reading, Speed, cpu_constants, decode_speed, gpu_constants
+from labkit.estimate.weights import Weights
+from labkit.model import ModelArchitecture
+from labkit.units import MIB, render_bytes
+
+Fit = Literal["fits", "fits with q8_0 cache", "fits at less context", "experts in RAM", "split", "no"]
+
+MARGIN_SHARE = 0.03
+MARGIN_BYTES = 512 * MIB
+GPU_CONTEXT_BYTES = 457 * MIB  # of one CUDA device, per Ollama
+LEAST_CONTEXT_TOKENS = 4096
+LEAST_GPU_SHARE = 0.1
+MIXTURE_OVERHEAD = 2.0  # choosing experts costs time in each layer: 160 against 95 us on an M2 Ultra
+ON_CPU = "CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Bytes a model needs: `low` adds up what is exact, `high` also the bounds and a margin.
+
+    Attributes:
+        weight_bytes: (low, high).
+        cache_bytes: KV cache and recurrent state, exact for the shape.
+        compute_bytes: upper bound of the compute buffer.
+        reserve_bytes: context of the device, and the margin left free.
+    """
+
+    weight_bytes: tuple[int, int]
+    cache_bytes: int
+    compute_bytes: int
+    reserve_bytes: int
+
+    @property
+    def low(self) -> int:
+        """What is certain: the least weights and the cache."""
+        return self.weight_bytes[0] + self.cache_bytes
+
+    @property
+    def high(self) -> int:
+        """What is safe: everything at its bound."""
+        return self.weight_bytes[1] + self.cache_bytes + self.compute_bytes + self.reserve_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A model on a machine.
+
+    Attributes:
+        device: "CPU", the name of the accelerator, or both.
+        context: the context it fits with.
+        memory: on `device`; whole, also when it is split.
+        ram_bytes: of a model in two memories, the part in system memory.
+        speed: None when the machine's bandwidth is not known.
+        reason: in words, why this and not better, or why not at all.
+    """
+
+    fit: Fit
+    device: str
+    context: ContextSettings
+    memory: MemoryEstimate
+    budget_bytes: int
+    speed: Speed | None
+    reason: str = ""
+    ram_bytes: int = 0
+
+
+def estimate_memory(
+    architecture: ModelArchitecture, weights: Weights, context: ContextSettings, *, on_gpu: bool = False
+) -> MemoryEstimate | None:
+    """Memory for a model held by one device. Pure. None when its shape is not known: see `missing_facts`."""
+    if architecture.layers is None:
+        return None
+    compute = compute_bytes(architecture, context)
+    if compute is None:
+        return None
+    cache = cache_bytes(architecture.layers, context)
+    moved = weights.host_bytes if on_gpu else 0
+    low, high = (size - moved for size in weights.size_bytes)
+    margin = max(round((high + cache) * MARGIN_SHARE), MARGIN_BYTES)
+    return MemoryEstimate((low, high), cache, compute, margin)
+
+
+def place(
+    architecture: ModelArchitecture, weights: Weights, machine: Machine, context: ContextSettings
+) -> Placement | None:
+    """The best place for a model. Pure.
+
+    None when the shape of the model is not known (`missing_facts` says why); a placement whose
+    `fit` is "no" when it is known and does not fit.
+    """
+    planner = _Planner(architecture, weights, machine)
+    if estimate_memory(architecture, weights, context) is None:
+        return None
+    for found in planner.attempts(context):
+        if found is not None:
+            return found
+    return planner.refusal(context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    architecture: ModelArchitecture
+    weights: Weights
+    machine: Machine
+
+    def attempts(self, context: ContextSettings):
+        smaller_cache = replace(context, kv_type="q8_0")
+        shorter = _shorter(context)
+        for device in self.machine.devices:
+            yield self.whole(device, context, "fits")
+        for device in self.machine.devices:
+            yield self.whole(device, smaller_cache, "fits with q8_0 cache")
+        for device in self.machine.devices:
+            yield self.experts_in_ram(device, context)
+        if self.machine.devices:
+            yield from (self.whole(self.machine.devices[0], less, "fits at less context") for less in shorter)
+            yield self.split(self.machine.devices[0], context)
+        yield self.whole(None, context, "fits")
+        yield self.whole(None, smaller_cache, "fits with q8_0 cache")
+        yield from (self.whole(None, less, "fits at less context") for less in shorter)
+
+    def whole(self, device: Device | None, context: ContextSettings, fit: Fit) -> Placement | None:
+        """All of the model on one device (None: in system memory)."""
+        budget = device.budget_bytes if device else self.machine.ram_budget_bytes
+        memory = self._memory(device, context)
+        if budget is None or memory.high > budget:
+            return None
+        weights = self.weights.bytes_per_token
+        speed = self._speed(device, weights, memory.cache_bytes)
+        name = device.name if device else ON_CPU
+        reasons = [f"{render_bytes(budget)} on {name} do not hold what was asked for"] if fit != "fits" else []
+        if device is None and self.machine.devices:
+            reasons.append(f"it does not fit on {self.machine.devices[0].name}")
+        reason = ", ".join(reasons)
+        return Placement(fit, name, context, memory, budget, speed, reason)
+
+    def experts_in_ram(self, device: Device, context: ContextSettings) -> Placement | None:
+        """Attention and cache on the accelerator, the experts of a mixture in system memory."""
+        experts, ram = self.weights.expert_bytes, self.machine.ram_budget_bytes
+        layers = self.architecture.num_layers
+        if not experts or ram is None or not layers or device.unified or experts + MARGIN_BYTES > ram:
+            return None
+        whole = self._memory(device, context)
+        copied = experts // layers  # prompts are computed on the accelerator, one layer's experts at a time
+        rest = tuple(max(size - experts, 0) + copied for size in whole.weight_bytes)
+        memory = replace(whole, weight_bytes=(rest[0], rest[1]))
+        if memory.high > device.budget_bytes:
+            return None
+        used = self._used_expert_bytes()
+        on_gpu = tuple(max(size - used, 0) for size in self.weights.bytes_per_token)
+        gpu = self._reading(device, (on_gpu[0], on_gpu[1]), memory.cache_bytes, layers)
+        cpu = self._reading(None, (used, used), 0, layers)
+        speed = decode_speed((gpu, cpu)) if gpu and cpu else None
+        reason = f"its experts, {render_bytes(experts)}, stay in system memory"
+        device_name = f"{device.name} + {ON_CPU}"
+        return Placement(
+            "experts in RAM", device_name, context, memory, device.budget_bytes, speed, reason, experts
+        )
+
+    def split(self, device: Device, context: ContextSettings) -> Placement | None:
+        """As many layers as fit on the accelerator, the others in system memory."""
+        ram = self.machine.ram_budget_bytes
+        memory = self._memory(device, context)
+        movable = memory.weight_bytes[1] + memory.cache_bytes
+        room = device.budget_bytes - memory.compute_bytes - memory.reserve_bytes
+        share = min(room / movable, 1.0) if movable else 0.0
+        rest = (1 - share) * movable + self.weights.host_bytes
+        if (
+            ram is None
+            or device.unified
+            or share < LEAST_GPU_SHARE
+            or rest + memory.compute_bytes + MARGIN_BYTES > ram
+        ):
+            return None
+        weights, cache, layers = (
+            self.weights.bytes_per_token,
+            memory.cache_bytes,
+            self.architecture.num_layers or 0,
+        )
+        on_gpu = (round(weights[0] * share), round(weights[1] * share))
+        on_cpu = (weights[0] - on_gpu[0], weights[1] - on_gpu[1])
+        gpu = self._reading(device, on_gpu, round(cache * share), round(layers * share))
+        cpu = self._reading(None, on_cpu, round(cache * (1 - share)), layers - round(layers * share))
+        speed = decode_speed((gpu, cpu)) if gpu and cpu else None
+        reason = f"{share:.0%} of it fits on {device.name}, the rest stays in system memory"
+        budget = device.budget_bytes + ram
+        return Placement("split", f"{device.name} + {ON_CPU}", context, memory, budget, speed, reason, round(rest))
+
+    def refusal(self, context: ContextSettings) -> Placement:
+        least = replace(context, context_tokens=min(context.context_tokens, LEAST_CONTEXT_TOKENS), kv_type="q8_0")
+        memory = self._memory(None, least)
+        budgets = [device.budget_bytes for device in self.machine.devices] + [self.machine.ram_budget_bytes or 0]
+        largest = max(budgets)
+        reason = (
+            f"needs {render_bytes(memory.high)} even with {least.context_tokens} tokens of context, "
+            f"{render_bytes(largest)} are there"
+        )
+        return Placement("no", ON_CPU, least, memory, largest, None, reason)
+
+    def _memory(self, device: Device | None, context: ContextSettings) -> MemoryEstimate:
+        found = estimate_memory(self.architecture, self.weights, context, on_gpu=device is not None)
+        if found is None:
+            raise AssertionError("place() asks for the shape first")
+        if device is None:
+            return found
+        # Each of several equal cards has its own compute buffer and context.
+        context_bytes = 0 if device.unified else GPU_CONTEXT_BYTES * device.count
+        return replace(
+            found,
+            compute_bytes=found.compute_bytes * device.count,
+            reserve_bytes=found.reserve_bytes + context_bytes,
+        )
+
+    def _used_expert_bytes(self) -> int:
+        experts = self.architecture.experts
+        return self.weights.expert_bytes * experts.num_used // experts.num_experts if experts else 0
+
+    def _speed(self, device: Device | None, weight_bytes: tuple[int, int], cache: int) -> Speed | None:
+        reading = self._reading(device, weight_bytes, cache, self.architecture.num_layers or 0)
+        return decode_speed((reading,)) if reading else None
+
+    def _reading(
+        self, device: Device | None, weight_bytes: tuple[int, int], cache: int, num_layers: int
+    ) -> Reading | None:
+        found = gpu_constants(device) if device else cpu_constants(self.machine)
+        if found is None:
+            return None
+        bandwidth, constants = found
+        if self.architecture.experts is not None:
+            slow = constants.seconds_per_layer[1] * MIXTURE_OVERHEAD
+            constants = replace(constants, seconds_per_layer=(constants.seconds_per_layer[0], slow))
+        return Reading(weight_bytes, cache, num_layers, bandwidth, constants)
+
+
+def _shorter(context: ContextSettings) -> list[ContextSettings]:
+    """Ever smaller contexts, half by half, down to the least that is useful."""
+    sizes = []
+    tokens = context.context_tokens // 2
+    while tokens >= LEAST_CONTEXT_TOKENS:
+        sizes.append(tokens)
+        tokens //= 2
+    return [replace(context, context_tokens=tokens, kv_type="q8_0") for tokens in sizes]
