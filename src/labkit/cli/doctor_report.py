@@ -125,7 +125,7 @@ def _tier_reason(profile: HardwareProfile) -> str:
     if profile.usable_gpus:
         return f"the installed core runs models on {profile.usable_gpus[0].name}"
     if any(gpu.usable is False for gpu in profile.gpus):
-        return "the installed core has no backend for the GPU found"
+        return "models run on the processor: the installed core cannot use the GPU found"
     return "models run on the processor"
 
 

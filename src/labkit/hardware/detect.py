@@ -57,7 +57,7 @@ def probe_machine(source: Source) -> HardwareProfile:
         **_prefixed("native_core", core.sources),
     }
     return HardwareProfile(
-        tier=choose_tier(merged.gpus, cpu.value.vendor),
+        tier=choose_tier(merged.gpus),
         os=system.value,
         cpu=cpu.value,
         memory=memory.value,

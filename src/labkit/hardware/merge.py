@@ -13,7 +13,7 @@ from labkit.hardware.profile import CoreDevice, FactSource, Gpu, Memory, NativeC
 _CORE = "native core"
 _TIERS: dict[str, Tier] = {
     "CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "OpenCL": "opencl",
-    "MUSA": "musa", "CANN": "cann",
+    "MUSA": "musa", "CANN": "cann", "Metal": "apple-silicon", "MTL": "apple-silicon",
 }  # fmt: skip
 _ORDER: tuple[Tier, ...] = ("cuda", "apple-silicon", "rocm", "sycl", "musa", "cann", "vulkan", "opencl")
 _METAL = ("Metal", "MTL")
@@ -26,6 +26,7 @@ _VENDORS = (
     ("huawei", {"ascend"}),
 )
 _BACKEND_VENDORS = {"CUDA": "nvidia", "ROCm": "amd", "HIP": "amd", "Metal": "apple", "MTL": "apple"}
+_SHARE_ALL = ("apple", "nvidia")
 _SOFTWARE = ("llvmpipe", "swiftshader", "softpipe", "basic render")
 
 
@@ -71,19 +72,13 @@ def is_gpu(device: CoreDevice) -> bool:
     return device.kind in ("gpu", "igpu") and not software
 
 
-def choose_tier(gpus: Iterable[Gpu], cpu_vendor: str | None) -> Tier:
+def choose_tier(gpus: Iterable[Gpu]) -> Tier:
     """Tier of the best device that the installed core can use; a card it cannot use counts for nothing."""
-    tiers: list[Tier] = []
-    for gpu in gpus:
-        if not gpu.usable or gpu.backend is None:
-            continue
-        if gpu.backend in _METAL:
-            # llama.cpp's Metal backend is made for Apple silicon: an Intel Mac's card is not to be relied on.
-            tiers.extend(["apple-silicon"] if gpu.vendor == "apple" or cpu_vendor == "Apple" else [])
-        elif tier := _TIERS.get(gpu.backend):
-            tiers.append(tier)
-    fallback: Tier = "cpu"
-    return next((tier for tier in _ORDER if tier in tiers), fallback)
+    tiers = {_TIERS.get(gpu.backend or "") for gpu in gpus if gpu.usable}
+    for tier in _ORDER:
+        if tier in tiers:
+            return tier
+    return "cpu"
 
 
 Entry = tuple[Gpu, dict[str, FactSource]]
@@ -106,42 +101,54 @@ def _distinct(findings: Iterable[Finding[tuple[Gpu, ...]]]) -> list[Entry]:
 
 
 def _match(entries: list[Entry], device: CoreDevice) -> int | None:
-    """Index of the entry that is `device`: equal name, or the only free one of its vendor."""
+    """Index of the entry that is `device`: by name, by vendor and size, or as its vendor's only free one."""
+    named = [index for index, (gpu, _) in enumerate(entries) if _normal(gpu.name) == _normal(device.description)]
+    for index in named:
+        # A card that another backend of this core listed before (CUDA, then Vulkan) is the same card.
+        if entries[index][0].backend != device.backend:
+            return index
     vendor = _device_vendor(device)
-    free = [index for index, (gpu, _) in enumerate(entries) if gpu.core_device is None]
-    named = [
-        index
-        for index in free
-        if entries[index][0].name and _normal(entries[index][0].name) == _normal(device.description)
-    ]
-    if named:
-        return named[0]
-    same_vendor = [index for index in free if entries[index][0].vendor == vendor]
-    if len(same_vendor) == 1:
-        return same_vendor[0]
-    # Two backends of one core may list the same card (CUDA and Vulkan): the first one has it.
-    taken = [index for index, (gpu, _) in enumerate(entries) if _normal(gpu.name) == _normal(device.description)]
-    return taken[0] if taken else None
+    free = [i for i, (gpu, _) in enumerate(entries) if gpu.core_device is None and gpu.vendor == vendor]
+    sized = [index for index in free if _close(entries[index][0].memory_bytes, device.total_bytes)]
+    if sized:
+        return sized[0]
+    return free[0] if len(free) == 1 else None
+
+
+def _close(one: int | None, other: int | None) -> bool:
+    # Drivers and backends keep different amounts for themselves.
+    if not one or not other:
+        return False
+    return abs(one - other) <= 0.1 * max(one, other)
 
 
 def _joined(gpu: Gpu, facts: dict[str, FactSource], device: CoreDevice) -> Entry:
     if gpu.core_device is not None:
         return gpu, facts
-    total = min((size for size in (gpu.memory_bytes, device.total_bytes) if size), default=None)
+    unified = gpu.unified if gpu.unified is not None else device.kind == "igpu"
+    vendor = gpu.vendor or _device_vendor(device)
     joined = replace(
         gpu,
-        vendor=gpu.vendor or _device_vendor(device),
-        name=gpu.name or device.description or None,
-        memory_bytes=total,
+        vendor=vendor,
+        # lspci names a family of chips where the core names the card.
+        name=(gpu.name if vendor == "nvidia" else device.description) or gpu.name or device.description or None,
+        memory_bytes=_memory_of(gpu.memory_bytes, device.total_bytes, unified=unified),
         free_bytes=device.free_bytes if device.free_bytes is not None else gpu.free_bytes,
-        unified=gpu.unified if gpu.unified is not None else device.kind == "igpu",
+        unified=unified,
         backend=device.backend,
         core_device=device.name,
-        usable=True,
+        # llama.cpp's Metal backend is made for Apple silicon: an Intel Mac's card is not to be relied on.
+        usable=device.backend not in _METAL or vendor == "apple",
     )
     by_core = reported_by(joined, _CORE)
     kept = {name: fact for name, fact in facts.items() if getattr(gpu, name) == getattr(joined, name)}
     return joined, by_core | kept
+
+
+def _memory_of(probed: int | None, listed: int | None, *, unified: bool) -> int | None:
+    if unified and listed:
+        return listed  # what the system calls its memory may be a small carve-out, or one the backend cannot reach
+    return min((size for size in (probed, listed) if size), default=None)
 
 
 def _finished(gpu: Gpu, facts: dict[str, FactSource], memory: Memory, *, usable_known: bool) -> Entry:
@@ -149,11 +156,12 @@ def _finished(gpu: Gpu, facts: dict[str, FactSource], memory: Memory, *, usable_
     if gpu.unified and gpu.memory_bytes is None and memory.physical_bytes is not None:
         gpu = replace(gpu, memory_bytes=memory.physical_bytes)
         facts["memory_bytes"] = FactSource("reported", "system memory: the part is unified")
-    if gpu.unified and memory.budget_bytes is not None:
-        bounds = [size for size in (gpu.free_bytes, gpu.memory_bytes, memory.budget_bytes) if size is not None]
-        if min(bounds) != gpu.free_bytes:
-            gpu = replace(gpu, free_bytes=min(bounds))
-            facts["free_bytes"] = FactSource("reported", "system memory budget: the part is unified")
+    # AMD's carve-outs are outside of system memory: there a known figure is not bounded by the system's.
+    bounded = gpu.unified and (gpu.free_bytes is None or gpu.vendor in _SHARE_ALL)
+    bounds = [size for size in (gpu.free_bytes, gpu.memory_bytes, memory.budget_bytes) if size is not None]
+    if bounded and memory.budget_bytes is not None and min(bounds) != gpu.free_bytes:
+        gpu = replace(gpu, free_bytes=min(bounds))
+        facts["free_bytes"] = FactSource("reported", "system memory budget: the part is unified")
     if usable_known and gpu.usable is None:
         gpu = replace(gpu, usable=False)
     if gpu.usable is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from labkit.hardware.merge import is_gpu
 from labkit.hardware.probes.native import rebuild_command
 from labkit.hardware.profile import Gpu, HardwareProfile, Problem
 from labkit.units import GIB, render_bytes
@@ -10,7 +11,22 @@ LOW_MEMORY_BYTES = 2 * GIB
 LOW_DISK_BYTES = 5 * GIB
 # Other work that takes more than this share of the cores makes every measurement a guess.
 BUSY_SHARE = 0.5
-_BUILD_FOR_VENDOR = {"nvidia": "cuda", "amd": "rocm", "apple": "metal", "intel": "vulkan"}
+# Vendor -> what to build the core for, its name, and the backends that would use the card.
+_BUILDS = {
+    "nvidia": ("cuda", "CUDA", {"CUDA", "Vulkan"}),
+    "amd": ("rocm", "ROCm", {"ROCm", "HIP", "Vulkan"}),
+    "apple": ("metal", "Metal", {"Metal", "MTL"}),
+    "intel": ("vulkan", "Vulkan", {"Vulkan", "SYCL"}),
+}
+_VULKAN = ("vulkan", "Vulkan", {"Vulkan"})
+# Without these instruction sets a core is several times slower; without the others somewhat.
+_ESSENTIAL = ("avx2", "dotprod")
+_HELPFUL = ("avx512", "matmul_int8")
+_RAISE_MEMORY = {
+    "kubernetes": "raise resources.limits.memory of the pod",
+    "docker": "raise it: docker run --memory=...",
+    "podman": "raise it: podman run --memory=...",
+}
 _CHANGE_FOLDER = "make it writable, or choose another: LABKIT_HOME=~/labkit-data labkit doctor"
 
 
@@ -56,19 +72,15 @@ def _system(profile: HardwareProfile) -> Iterator[Problem]:
 
 
 def _processor(profile: HardwareProfile) -> Iterator[Problem]:
-    cpu, core = profile.cpu, profile.native_core
+    cpu = profile.cpu
     is_x86 = (profile.os.architecture or "").lower() in ("x86_64", "amd64")
     if is_x86 and cpu.features and "avx2" not in cpu.features:
         what = "the processor has no AVX2: models run several times slower than on one that has it"
         yield Problem("warning", what, "choose a small model: labkit recommend")
-    elif is_x86 and core and core.cpu_features and "avx2" in cpu.features and "avx2" not in core.cpu_features:
-        what = "the processor has AVX2 and the installed core does not use it"
-        yield Problem("warning", what, rebuild_command("native", windows=_windows(profile)))
     cores = cpu.physical_cores or cpu.logical_cores
     if cpu.quota_cores and cores and cpu.quota_cores < cores:
-        what = f"a control group grants {cpu.quota_cores:g} of {cores} cores"
-        fix = "raise it (docker run --cpus=..., or systemd's CPUQuota=); labkit takes no more threads than that"
-        yield Problem("note", what, fix)
+        what = f"a control group grants {cpu.quota_cores:g} of {cores} cores; labkit takes {cpu.usable_cores}"
+        yield Problem("note", what, "raise it: docker run --cpus=..., or systemd's CPUQuota=")
     if cpu.affinity_cores and cpu.logical_cores and cpu.affinity_cores < cpu.logical_cores:
         what = f"this process may run on {cpu.affinity_cores} of {cpu.logical_cores} logical cores"
         yield Problem("note", what, "see the allowed ones with: taskset -cp $$")
@@ -81,7 +93,8 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
             f"a control group limits memory to {render_bytes(memory.limit_bytes)} of "
             f"{render_bytes(memory.physical_bytes)}: beyond it the system ends the process"
         )
-        fix = "raise it (docker run --memory=..., systemd: MemoryMax=), or see what fits: labkit recommend"
+        fix = _RAISE_MEMORY.get(profile.os.container or "", "raise it (systemd: MemoryMax=)")
+        fix += ", or see what fits: labkit recommend"
         yield Problem("warning", what, fix)
     if memory.budget_bytes is not None and memory.budget_bytes < LOW_MEMORY_BYTES:
         what = f"only {render_bytes(memory.budget_bytes)} of memory is free for a model"
@@ -97,32 +110,47 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
 def _gpus(profile: HardwareProfile) -> Iterator[Problem]:
     reported: set[str] = set()
     for gpu in profile.gpus:
-        if gpu.usable is not False or _weak(gpu) or gpu.vendor is None or gpu.vendor in reported:
+        if gpu.usable is not False or _weak(gpu) or gpu.mig or gpu.vendor is None or gpu.vendor in reported:
             continue
         reported.add(gpu.vendor)
-        name = gpu.name or f"an {gpu.vendor} GPU"
-        if gpu.vendor == "amd" and profile.os.name in ("Windows", "Darwin"):
-            build = "vulkan" if profile.os.name == "Windows" else None
-        else:
-            build = _BUILD_FOR_VENDOR.get(gpu.vendor)
-        if build is None or (profile.os.name == "Darwin" and profile.cpu.vendor != "Apple"):
-            yield Problem("note", f"{name} is not used: llama.cpp supports Metal on Apple silicon only")
-            continue
-        what = (
-            f"{name} is here, and the installed core is built without {build.upper()}: models run on the processor"
+        if problem := _unused(profile, gpu, gpu.vendor):
+            yield problem
+
+
+def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
+    """Why the installed core does not use `gpu`, and the command that changes it."""
+    name = gpu.name or f"the {vendor} GPU"
+    if profile.os.name == "Darwin" and vendor != "apple":
+        return Problem("note", f"{name} is not used: llama.cpp supports Metal on Apple silicon only")
+    windows = profile.os.name == "Windows"
+    build, title, backends = _VULKAN if vendor == "amd" and windows else _BUILDS.get(vendor, _VULKAN)
+    if profile.native_core and backends & set(profile.native_core.backends):
+        if not profile.usable_gpus:
+            return None  # the rule for a core that finds no device says it
+        return Problem(
+            "note", f"the installed core does not list {name}", "see whether CUDA_VISIBLE_DEVICES hides it"
         )
-        yield Problem("warning", what, rebuild_command(build, windows=_windows(profile)))
+    what = f"{name} is here, and the installed core is built without {title}: models run on the processor"
+    if profile.usable_gpus:
+        what = f"{name} is not used: the installed core is built without {title}"
+        return Problem("note", what, rebuild_command(build, windows=windows))
+    return Problem("warning", what, rebuild_command(build, windows=windows))
 
 
 def _core(profile: HardwareProfile) -> Iterator[Problem]:
     core = profile.native_core
-    if core is None or core.load_error or not core.gpu_offload or profile.usable_gpus:
+    if core is None or core.load_error:
         return
-    backends = ", ".join(name for name in core.backends if name != "CPU") or "a GPU backend"
-    what = f"the installed core has {backends}, and finds no device for it: models run on the processor"
-    yield Problem(
-        "warning", what, "check the driver (nvidia-smi, vulkaninfo --summary, rocminfo), then: labkit doctor"
-    )
+    missing = [name for name in (*_ESSENTIAL, *_HELPFUL) if name in profile.cpu.features]
+    missing = [name for name in missing if core.cpu_features and name not in core.cpu_features]
+    if missing:
+        what = f"the processor has {', '.join(missing)}, and the installed core is built without"
+        severity = "warning" if set(missing) & set(_ESSENTIAL) else "note"
+        yield Problem(severity, what, rebuild_command("native", windows=profile.os.name == "Windows"))
+    if core.gpu_offload and not any(is_gpu(device) for device in core.devices):
+        backends = ", ".join(name for name in core.backends if name not in ("CPU", "BLAS")) or "a GPU backend"
+        what = f"the installed core has {backends}, and finds no device for it: models run on the processor"
+        yield Problem("warning", what, "check the driver (nvidia-smi, vulkaninfo --summary), then: labkit doctor")
 
 
 def _storage(profile: HardwareProfile) -> Iterator[Problem]:
@@ -141,7 +169,3 @@ def _storage(profile: HardwareProfile) -> Iterator[Problem]:
 def _weak(gpu: Gpu) -> bool:
     # An Intel part inside a processor shares its memory bandwidth and has no more of it than the cores.
     return gpu.vendor == "intel" and bool(gpu.unified)
-
-
-def _windows(profile: HardwareProfile) -> bool:
-    return profile.os.name == "Windows"

@@ -23,6 +23,7 @@ INTEGRATED_GFX = frozenset(
 _STRONG_INTEGRATED = frozenset("gfx1103 gfx1150 gfx1151 gfx1152 gfx1153".split())
 _ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json")
 _LINE = re.compile(r"GPU\[(\d+)\]\s*:\s*([^:]+?)\s*:\s*(.+)")
+_REVISION = re.compile(r"\s*\(rev [0-9a-f]+\)$")
 _CARD_KEY = re.compile(r"card(\d+)")
 _MIN_CARD_BYTES = 1024**3
 
@@ -64,37 +65,41 @@ def gfx_name(target_version: int) -> str:
 
 def _from_sysfs(source: Source) -> tuple[Gpu, ...]:
     nodes = _kfd_nodes(source)
-    gpus: list[Gpu] = []
-    for path in source.glob("/sys/class/drm/card*/device/mem_info_vram_total"):
-        folder = path.rpartition("/")[0]
-        total = number(source.read(path))
-        if not total or (source.read(f"{folder}/vendor") or VENDOR_ID).strip() != VENDOR_ID:
-            continue
-        used = number(source.read(f"{folder}/mem_info_vram_used"))
-        slot = key_values(source.read(f"{folder}/uevent"), "=").get("PCI_SLOT_NAME", "")
-        location = _location(slot)
-        gfx = next((node.gfx for node in nodes if node.location == location), None)
-        if gfx is None and len(nodes) == 1:
-            gfx = nodes[0].gfx
-        gpus.append(
-            Gpu(
-                vendor="amd",
-                name=(source.read(f"{folder}/product_name") or "").strip() or pci_name(source, slot),
-                memory_bytes=total,
-                free_bytes=max(0, total - used) if used is not None else None,
-                unified=gfx in INTEGRATED_GFX if gfx else None,
-                architecture=gfx,
-                driver="amdgpu",
-            )
-        )
-    return tuple(gpus)
+    found = [
+        _sysfs_card(source, path.rpartition("/")[0], nodes)
+        for path in source.glob("/sys/class/drm/card*/device/mem_info_vram_total")
+    ]
+    return tuple(gpu for gpu in found if gpu)
+
+
+def _sysfs_card(source: Source, folder: str, nodes: list[_KfdNode]) -> Gpu | None:
+    total, used = (number(source.read(f"{folder}/mem_info_vram_{name}")) for name in ("total", "used"))
+    if not total or (source.read(f"{folder}/vendor") or VENDOR_ID).strip() != VENDOR_ID:
+        return None
+    slot = key_values(source.read(f"{folder}/uevent"), "=").get("PCI_SLOT_NAME", "")
+    located = [node.gfx for node in nodes if node.location == _location(slot)]
+    gfx = located[0] if located else nodes[0].gfx if len(nodes) == 1 else None
+    unified = gfx in INTEGRATED_GFX if gfx else None
+    return Gpu(
+        vendor="amd",
+        name=(source.read(f"{folder}/product_name") or "").strip() or pci_name(source, slot),
+        # An integrated part addresses its carve-out and, beside it, system memory up to the GTT size.
+        memory_bytes=total + (number(source.read(f"{folder}/mem_info_gtt_total")) or 0 if unified else 0),
+        free_bytes=max(0, total - used) if used is not None and not unified else None,
+        unified=unified,
+        architecture=gfx,
+        driver="amdgpu",
+    )
 
 
 def pci_name(source: Source, slot: str) -> str | None:
     """Name that lspci gives the device at `slot`; None without lspci."""
     output = source.run(["lspci", "-s", slot]) if slot else None
     _, found, name = (output.stdout if output else "").partition(": ")
-    return name.strip().splitlines()[0] if found and name.strip() else None
+    if not found or not name.strip():
+        return None
+    plain = _REVISION.sub("", name.strip().splitlines()[0])
+    return plain.replace("Advanced Micro Devices, Inc. [AMD/ATI]", "AMD").replace("Intel Corporation", "Intel")
 
 
 def _kfd_nodes(source: Source) -> list[_KfdNode]:

@@ -7,11 +7,12 @@ _FACTOR = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def number(text: str | None) -> int | None:
-    """A whole number, decimal or 0x; None for anything else."""
+    """A whole number, decimal or 0x, within 64 bits; None for anything else."""
     try:
-        return int((text or "").strip(), 0)
+        value = int((text or "").strip(), 0)
     except ValueError:
         return None
+    return value if abs(value) < 2**64 else None
 
 
 def decimal(text: str | None) -> float | None:

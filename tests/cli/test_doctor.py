@@ -1,0 +1,84 @@
+import json
+import os
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from fakes.source import load_machine, machine_names
+from labkit.cli.doctor_report import report_groups
+from labkit.hardware import parse_profile
+from labkit.hardware.detect import probe_machine
+
+
+def doctor(*words, home, **environment):
+    command = [sys.executable, "-m", "labkit", "doctor", *words]
+    env = {**os.environ, "LABKIT_HOME": str(home), **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def test_the_report_of_this_machine(tmp_path):
+    result = doctor("--quick", home=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for title in ("Machine", "Memory", "GPU", "Native core", "Measured", "Tier", "Problems"):
+        assert f"\n{title}\n" in f"\n{result.stdout}"
+    assert "tier: models up to" in result.stdout.splitlines()[-1]
+    assert "\x1b" not in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_and_toml_are_the_same_profile(tmp_path):
+    full = doctor("--json", home=tmp_path)
+    assert (full.returncode, full.stderr) == (0, "")
+    profile = parse_profile(json.loads(full.stdout), "json")
+    assert profile.measured is not None
+    again = parse_profile(tomllib.loads(doctor("--quick", "--profile", home=tmp_path).stdout), "toml")
+    assert again.measured == profile.measured
+    assert again.cpu == profile.cpu
+
+
+def test_both_forms_at_once_are_a_usage_error(tmp_path):
+    result = doctor("--json", "--profile", home=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "-> labkit doctor --json" in result.stderr
+
+
+def test_a_core_that_does_not_load_is_exit_code_1_with_the_command_that_mends_it(tmp_path):
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text("raise OSError('libllama.so: wrong ELF class')\n")
+    result = doctor("--quick", home=tmp_path, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 1
+    assert "libllama.so: wrong ELF class" in result.stdout
+    assert "-> pip install --force-reinstall" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("labkit cannot run a model here")
+
+
+@pytest.mark.parametrize("name", machine_names())
+def test_every_captured_machine_has_a_whole_report(name):
+    for group in report_groups(probe_machine(load_machine(name))):
+        assert group.rows, group.title
+        for label, text in group.rows:
+            assert "None" not in f"{label} {text}"
+
+
+def test_the_report_names_what_matters():
+    def report(name):
+        return "\n".join(
+            f"{group.title}: {label} {text}"
+            for group in report_groups(probe_machine(load_machine(name)))
+            for label, text in group.rows
+        )
+
+    assert "GPU: 0 NVIDIA GeForce RTX 4090, 23.5 GiB (23.3 GiB free), compute 8.9" in report("rtx-4090-desktop")
+    assert "used through CUDA as CUDA0" in report("rtx-4090-desktop")
+    assert "8 performance + 4 efficiency; models use 8" in report("rtx-4090-desktop")
+    assert "113 GiB free" in report("gb10-unified")
+    assert "shared with the system" in report("gb10-unified")
+    assert "9.6 GiB of a MIG slice" in report("a100-mig")
+    assert "limit 8.0 GiB by a control group, 5.0 GiB used" in report("kubernetes-pod")
+    assert "(in WSL 2, a Microsoft guest)" in report("wsl2-rtx")
+    assert "not used by the installed core" in report("wsl2-rtx")
+    assert "does not load: it crashed with SIGILL" in report("core-crashes")
