@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx2
 
-from labkit.gguf import FileFacts
-from labkit.model import ModelArchitecture, ModelRef
+from fakes.gguf_writer import write_tiny_llama
+from labkit.gguf import file_facts, validate
+from labkit.model import ModelRef
 from labkit.serving import EndpointPlan, RestartPolicy, ServedModel, running_endpoint
 
 FAKE_WORKER = Path(__file__).parent / "fake_worker.py"
@@ -16,12 +17,9 @@ PROGRAM = (sys.executable, str(FAKE_WORKER))
 
 
 def fake_model(path: Path, name: str | None = None) -> ServedModel:
-    facts = FileFacts(
-        path=path, name=path.stem, license="Apache-2.0", quantization="Q8_0", file_bytes=2000, weight_bytes=1234,
-        bytes_per_token=1000, bits_per_weight=8.5, has_chat_template=True, tokenizer="gpt2", tensor_types={},
-        architecture=ModelArchitecture("llama", context_tokens=8192, num_parameters=100),
-    )  # fmt: skip
-    return ServedModel(ModelRef(name=name or path.stem, path=path), facts)
+    """A whole, valid model file; the fake worker does not open it."""
+    write_tiny_llama(path, **{"general.file_type": 7, "general.license": "Apache-2.0"})
+    return ServedModel(ModelRef(name=name or path.stem, path=path), file_facts(validate(path)))
 
 
 def fake_plan(folder: Path, *names: str, **changes) -> EndpointPlan:

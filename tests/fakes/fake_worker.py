@@ -101,6 +101,7 @@ class FakeWorker:
             os.kill(os.getpid(), signal.SIGSTOP)
         elif text == "silent":
             gone.wait()
+            self.end(request, finish_reason="cancelled")
         elif text == "error":
             self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
         elif text == "full":

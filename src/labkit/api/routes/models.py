@@ -24,7 +24,8 @@ async def get_model(name: str, request: Request) -> dict[str, Any]:
     backend: ChatBackend = request.app.state.backend
     cards = {card.name: card for card in backend.models()}
     if name not in cards:
-        raise ModelNotFoundError(name, nearest(name, cards), hint="GET /v1/models lists them")
+        near = nearest(name, cards)
+        raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")
     return _model_object(cards[name])
 
 

@@ -1,0 +1,10 @@
+from fakes.endpoints import wait_for
+
+
+def test_health_tells_each_workers_state(http):
+    response = http.get("/health")
+    assert response.status_code == 200
+    assert response.json()["status"] == "ok"
+    model = response.json()["models"]["echo"]
+    assert model["state"] == "ready"
+    wait_for(lambda: http.get("/health").json()["models"]["echo"]["last_step_age_seconds"] == 0.0)

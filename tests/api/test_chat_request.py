@@ -1,0 +1,190 @@
+import pytest
+
+from labkit.api.chat_request import parse_chat_call
+from labkit.api.schemas.chat import ChatCompletionBody
+from labkit.api.schemas.fields import HARMLESS, REFUSED
+from labkit.engine.types import SamplingParams
+from labkit.errors import InvalidRequestError
+
+USER = {"role": "user", "content": "hi"}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+def call(strict=False, **fields):
+    return parse_chat_call({"model": "m", "messages": [USER], **fields}, "id", strict=strict)
+
+
+def refused(**fields):
+    with pytest.raises(InvalidRequestError) as caught:
+        call(**fields)
+    return caught.value
+
+
+def test_a_bare_request_takes_every_default_from_its_dataclass():
+    parsed = call()
+    assert parsed.generate.sampling == SamplingParams()
+    assert parsed.generate.messages == ({"role": "user", "content": "hi"},)
+    assert (parsed.stream, parsed.include_usage, parsed.ignored) == (False, False, ())
+    assert (parsed.generate.max_tokens, parsed.generate.stop, parsed.generate.response_schema) == (None, (), None)
+
+
+def test_every_sampling_field_is_honoured():
+    given = {
+        "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "presence_penalty": 1,
+        "frequency_penalty": -1, "repetition_penalty": 1.1, "seed": 7,
+    }  # fmt: skip
+    sampling = call(**given, logit_bias={"12": -100}).generate.sampling
+    assert {name: getattr(sampling, name) for name in given} == given
+    assert sampling.logit_bias == ((12, -100),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "expected"),
+    [
+        ({"stop": "x"}, "stop", ("x",)),
+        ({"stop": ["a", "b", "c", "d"]}, "stop", ("a", "b", "c", "d")),
+        ({"max_tokens": 5}, "max_tokens", 5),
+        ({"max_completion_tokens": 6}, "max_tokens", 6),
+        ({"max_tokens": 5, "max_completion_tokens": 5}, "max_tokens", 5),
+        ({"ignore_eos": True}, "ignore_eos", True),
+        ({"parallel_tool_calls": False}, "parallel_tool_calls", False),
+        ({"response_format": {"type": "text"}}, "response_schema", None),
+        ({"response_format": {"type": "json_object"}}, "response_schema", {}),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "null"}}}},
+            "response_schema", {"type": "null"},
+        ),
+        ({"tools": [TOOL]}, "tool_choice", "auto"),
+        ({"tools": [TOOL], "tool_choice": "none"}, "tool_choice", "none"),
+        ({"tools": [TOOL], "tool_choice": "required"}, "tool_choice", "required"),
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "weather"}}},
+            "tool_choice", "name:weather",
+        ),
+        ({"tools": [TOOL]}, "tools", (TOOL,)),
+    ],
+)  # fmt: skip
+def test_fields_reach_the_worker(fields, name, expected):
+    assert getattr(call(**fields).generate, name) == expected
+
+
+def test_top_k_minus_one_keeps_all():
+    assert call(top_k=-1).generate.sampling.top_k == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": "0.5"}, "temperature"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"top_k": 1.5}, "top_k"),
+        ({"top_k": True}, "top_k"),
+        ({"min_p": -1}, "min_p"),
+        ({"presence_penalty": 3}, "presence_penalty"),
+        ({"repetition_penalty": 0}, "repetition_penalty"),
+        ({"seed": 2**63}, "seed"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 2**31}, "max_tokens"),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
+        ({"stop": ["a"] * 5}, "stop"),
+        ({"stop": ""}, "stop"),
+        ({"stop": "x" * 257}, "stop"),
+        ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias"),
+        ({"logit_bias": {str(n): 1 for n in range(1025)}}, "logit_bias"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"model": ""}, "model"),
+        ({"model": None}, "model"),
+        ({"messages": []}, "messages"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": [{"role": "king", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [USER, {"content": "x"}]}, "messages[1].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, "messages[0].function_call"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type"),
+        ({"tools": [TOOL, TOOL]}, "tools[1].function.name"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "other"}}}, "tool_choice"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"response_format": {"type": "xml"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
+         "response_format.json_schema.schema"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_refused_by_name(fields, param):
+    assert refused(**fields).param == param
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_is_not_supported_is_refused_when_it_asks_for_something(name):
+    error = refused(**{name: "something else"})
+    assert (error.param, error.code) == (name, "unsupported_parameter")
+    assert "not supported yet" in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [(name, value) for name in REFUSED for value in (*REFUSED[name], None)]
+)
+def test_what_is_not_supported_may_be_sent_with_its_default(name, default):
+    assert call(**{name: default}).ignored == ()
+
+
+def test_two_answers_are_refused_although_true_equals_one():
+    assert refused(n=2).param == "n"
+    assert refused(n=True).param == "n"
+
+
+def test_harmless_and_unknown_fields_are_named():
+    parsed = call(user="me", metadata={"a": "b"}, not_a_field=1, **{"x\r\ny: z": 1})
+    assert parsed.ignored == ("metadata", "not_a_field", "user", "x??y??z")
+
+
+def test_unknown_fields_of_messages_are_named():
+    message = {"role": "user", "content": "x", "mood": "good", "audio": None}
+    assert call(messages=[message]).ignored == ("messages[].mood",)
+
+
+@pytest.mark.parametrize("name", [*sorted(HARMLESS), "not_a_field"])
+def test_strict_clients_are_told_instead(name):
+    with pytest.raises(InvalidRequestError, match="would be ignored") as caught:
+        call(strict=True, **{name: "x"})
+    assert caught.value.param == name
+
+
+def test_no_field_is_in_two_lists():
+    honoured = set(ChatCompletionBody.model_fields)
+    assert not honoured & set(REFUSED)
+    assert not honoured & HARMLESS
+    assert not HARMLESS & set(REFUSED)
+
+
+def test_every_field_of_openai_is_known():
+    from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+
+    known = set(ChatCompletionBody.model_fields) | set(REFUSED) | HARMLESS
+    assert set(CompletionCreateParamsStreaming.__annotations__) - known == set()
+
+
+def test_text_parts_are_joined_and_nulls_dropped():
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    message = {"role": "user", "content": parts, "name": None}
+    assert call(messages=[message]).generate.messages == ({"role": "user", "content": "a\nb"},)
+
+
+def test_a_tool_round_trip_is_kept():
+    asked = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"a":1}'}}
+    messages = [
+        {"role": "developer", "content": "be brief"},
+        {"role": "assistant", "content": None, "tool_calls": [asked], "refusal": None, "audio": None},
+        {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+    ]
+    sent = call(messages=messages).generate.messages
+    assert sent[1] == {"role": "assistant", "content": None, "tool_calls": [asked]}
+    assert sent[2] == {"role": "tool", "tool_call_id": "c1", "content": "rain"}
