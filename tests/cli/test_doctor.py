@@ -79,6 +79,6 @@ def test_the_report_names_what_matters():
     assert "shared with the system" in report("gb10-unified")
     assert "9.6 GiB of a MIG slice" in report("a100-mig")
     assert "limit 8.0 GiB by a control group, 5.0 GiB used" in report("kubernetes-pod")
-    assert "(in WSL 2, a Microsoft guest)" in report("wsl2-rtx")
+    assert "(WSL 2, Microsoft guest)" in report("wsl2-rtx")
     assert "not used by the installed core" in report("wsl2-rtx")
     assert "does not load: it crashed with SIGILL" in report("core-crashes")

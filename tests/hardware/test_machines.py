@@ -164,7 +164,7 @@ def test_both_spellings_of_unlimited_are_no_limit():
         ("windows-two-vendors", "error", "not installed", "pip install llama-cpp-python"),
         ("kubernetes-pod", "warning", "limits memory to 8.0 GiB", "resources.limits.memory"),
         ("docker-cgroup1", "note", "1.5 of 8 cores", "--cpus"),
-        ("cloud-guest", "warning", "3.5 cores busy", "top"),
+        ("cloud-guest", "warning", "load average 3.5 on 4 cores", "top"),
         ("apple-m4", "note", "has matmul_int8", "-DGGML_NATIVE=on"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_a_measurement_is_made_once_and_kept(tmp_path):
     assert [path.suffix for path in settings.measurements_folder.iterdir()] == [".json"]
 
 
+def at_load(load_average):
+    return FakeSource(files=SMALL.files | {"/proc/loadavg": f"{load_average} 1.0 1.0 1/100 7\n"})
+
+
+def test_a_busy_time_is_measured_again_once_the_machine_is_idle(tmp_path):
+    settings = Settings(data_folder=tmp_path)
+    busy = load_or_measure_bandwidth(settings, at_load(1.9))
+    assert busy.load_average == 1.9
+    assert load_or_measure_bandwidth(settings, at_load(2.5)) == busy
+    idle = load_or_measure_bandwidth(settings, at_load(0.2))
+    assert idle.load_average == 0.2
+    assert load_or_measure_bandwidth(settings, at_load(0.1)) == idle
+
+
+def test_a_busy_time_does_not_replace_better_figures(tmp_path):
+    settings = Settings(data_folder=tmp_path)
+    idle = replace(KEPT, cpu="Small, 2 usable cores", per_thread_count=(ThreadBandwidth(1, 1e15),))
+    keep_bandwidth(settings, idle)
+    busy, kept = measure_and_keep_bandwidth(settings, at_load(1.9))
+    assert (kept, busy.load_average) == (True, 1.9)
+    assert load_or_measure_bandwidth(settings, SMALL) == idle
+
+
 def test_a_measurement_of_another_processor_is_not_used(tmp_path):
     settings = Settings(data_folder=tmp_path)
     keep_bandwidth(
@@ -121,3 +145,8 @@ def test_a_machine_without_room_refuses_to_measure(tmp_path):
     crowded.files["/proc/meminfo"] = "MemTotal: 32000000 kB\nMemAvailable: 100000 kB\n"
     with pytest.raises(InsufficientMemoryError):
         load_or_measure_bandwidth(Settings(data_folder=tmp_path), crowded)
+
+
+def test_threads_stay_within_the_quota_of_a_control_group(tmp_path):
+    measured = load_or_measure_bandwidth(Settings(data_folder=tmp_path), load_machine("docker-cgroup1"))
+    assert [entry.threads for entry in measured.per_thread_count] == [1]

@@ -34,7 +34,7 @@ def _machine(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
     around = [f"WSL {system.wsl}" if system.wsl else "", system.container or "", _hypervisor(system.hypervisor)]
     within = ", ".join(part for part in around if part)
     name = " ".join(part for part in (system.name, system.release, system.architecture) if part)
-    yield "system", (name or UNKNOWN) + (f" (in {within})" if within else "")
+    yield "system", (name or UNKNOWN) + (f" ({within})" if within else "")
     if system.board:
         yield "board", system.board
     yield "processor", cpu.model_name or UNKNOWN
@@ -46,7 +46,7 @@ def _machine(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
 
 
 def _hypervisor(name: str | None) -> str:
-    return "a virtual machine" if name == "unknown" else f"a {name} guest" if name else ""
+    return "virtual machine" if name == "unknown" else f"{name} guest" if name else ""
 
 
 def _cores(profile: HardwareProfile) -> str:
@@ -65,7 +65,8 @@ def _memory(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
     yield "available", _bytes(memory.available_bytes)
     if memory.limit_bytes is not None:
         used = f", {render_bytes(memory.current_bytes)} used" if memory.current_bytes is not None else ""
-        yield "limit", f"{render_bytes(memory.limit_bytes)} by a control group{used} ({memory.limit_source})"
+        yield "limit", f"{render_bytes(memory.limit_bytes)} by a control group{used}"
+        yield "limit set in", memory.limit_source or UNKNOWN
     yield "budget", f"{_bytes(memory.budget_bytes)} for a model and its context"
 
 

@@ -11,7 +11,6 @@ from labkit.hardware.measure import load_bandwidth, measure_and_keep_bandwidth
 from labkit.hardware.merge import choose_tier, merge_gpus
 from labkit.hardware.probes import apple, windows
 from labkit.hardware.probes.amd import probe_amd
-from labkit.hardware.probes.cgroup import probe_cpu_quota
 from labkit.hardware.probes.cpu import probe_cpu
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.probes.intel import probe_intel
@@ -20,7 +19,7 @@ from labkit.hardware.probes.native import probe_native_core
 from labkit.hardware.probes.nvidia import probe_nvidia
 from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.problems import by_severity, find_problems
-from labkit.hardware.profile import Cpu, FactSource, Gpu, HardwareProfile, Problem, Storage
+from labkit.hardware.profile import BandwidthMeasurement, Cpu, FactSource, Gpu, HardwareProfile, Problem, Storage
 from labkit.hardware.source import Source, SystemSource
 from labkit.settings import Settings
 
@@ -46,7 +45,7 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
 def probe_machine(source: Source) -> HardwareProfile:
     """Everything a source tells, merged, with the probes' own problems; no storage, no measurement, no rules."""
     system, memory, core = probe_platform(source), probe_memory(source), probe_native_core(source)
-    cpu = _with_quota(probe_cpu(source), source)
+    cpu = probe_cpu(source)
     findings = _probe_gpus(source)
     merged = merge_gpus(findings, core.value, memory.value)
     sources = {
@@ -93,16 +92,10 @@ def _probe_gpus(source: Source) -> list[Finding[tuple[Gpu, ...]]]:
     return [nvidia, probe_amd(source), probe_intel(source)]
 
 
-def _with_quota(finding: Finding[Cpu], source: Source) -> Finding[Cpu]:
-    quota = probe_cpu_quota(source)
-    if quota is None:
-        return finding
-    facts = {**finding.sources, "quota_cores": FactSource("reported", "control group")}
-    return Finding(replace(finding.value, quota_cores=quota), facts, finding.problems)
-
-
-def _bandwidth(settings: Settings, source: Source, cpu: Cpu, *, measure: bool):
-    """(measurement or None, problems)."""
+def _bandwidth(
+    settings: Settings, source: Source, cpu: Cpu, *, measure: bool
+) -> tuple[BandwidthMeasurement | None, tuple[Problem, ...]]:
+    """The measurement, and what went wrong with it."""
     if not measure:
         return load_bandwidth(settings, cpu), ()
     try:

@@ -24,7 +24,7 @@ from labkit.errors import DataFolderError, InsufficientMemoryError
 from labkit.hardware.probes.cpu import probe_cpu
 from labkit.hardware.probes.memory import probe_memory
 from labkit.hardware.probes.platform import probe_platform
-from labkit.hardware.profile import BandwidthMeasurement, Cpu, ThreadBandwidth
+from labkit.hardware.profile import BandwidthMeasurement, Cpu, ThreadBandwidth, is_busy
 from labkit.hardware.source import Source, SystemSource
 from labkit.settings import Settings, ensure_writable
 from labkit.units import MIB
@@ -43,24 +43,34 @@ _FILE_NAME = "memory-bandwidth.json"
 
 
 def load_or_measure_bandwidth(settings: Settings, source: Source | None = None) -> BandwidthMeasurement:
-    """The kept measurement when it is of this processor, else a new one, kept where the data folder allows.
+    """The kept measurement of this processor, else a new one, kept where the data folder allows.
 
-    Blocks about a second when it measures. Raises InsufficientMemoryError when there is no room to measure in.
+    One that was kept from a busy time is made anew once the machine is idle. Blocks a second when it measures.
+    Raises InsufficientMemoryError when there is no room to measure in.
     """
     machine = source or SystemSource()
     cpu = probe_cpu(machine).value
-    return load_bandwidth(settings, cpu) or measure_and_keep_bandwidth(settings, machine)[0]
+    kept = load_bandwidth(settings, cpu)
+    if kept and (not is_busy(kept.load_average, cpu) or is_busy(_load_average(machine), cpu)):
+        return kept
+    return measure_and_keep_bandwidth(settings, machine)[0]
 
 
 def measure_and_keep_bandwidth(settings: Settings, source: Source) -> tuple[BandwidthMeasurement, bool]:
-    """A new measurement, and whether it could be kept. Raises InsufficientMemoryError."""
+    """A new measurement, and whether the data folder could keep one. Raises InsufficientMemoryError.
+
+    A busy time does not replace better figures of an earlier one.
+    """
     cpu = probe_cpu(source).value
     measured = measure_read_bandwidth(
         thread_counts(cpu.usable_cores),
         buffer_bytes=choose_buffer_bytes(cpu.last_level_cache_bytes, probe_memory(source).value.budget_bytes),
-        load_average=probe_platform(source).value.load_average,
+        load_average=_load_average(source),
         cpu=cpu_identity(cpu),
     )
+    earlier = load_bandwidth(settings, cpu)
+    if earlier and is_busy(measured.load_average, cpu) and _best(earlier) > _best(measured):
+        return measured, True
     try:
         keep_bandwidth(settings, measured)
     except DataFolderError:
@@ -154,6 +164,14 @@ def core_version() -> str | None:
         return metadata.version("llama-cpp-python")
     except metadata.PackageNotFoundError:
         return None
+
+
+def _load_average(source: Source) -> float | None:
+    return probe_platform(source).value.load_average
+
+
+def _best(measured: BandwidthMeasurement) -> float:
+    return measured.best.bytes_per_second
 
 
 def _bandwidth(threads: int, buffer_bytes: int) -> float:

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from labkit.hardware.merge import is_gpu
 from labkit.hardware.probes.native import rebuild_command
-from labkit.hardware.profile import Gpu, HardwareProfile, Problem
+from labkit.hardware.profile import Gpu, HardwareProfile, Problem, is_busy
 from labkit.units import GIB, render_bytes
 
 LOW_MEMORY_BYTES = 2 * GIB
 LOW_DISK_BYTES = 5 * GIB
-# Other work that takes more than this share of the cores makes every measurement a guess.
-BUSY_SHARE = 0.5
 # Vendor -> what to build the core for, its name, and the backends that would use the card.
 _BUILDS = {
     "nvidia": ("cuda", "CUDA", {"CUDA", "Vulkan"}),
@@ -66,8 +64,9 @@ def _system(profile: HardwareProfile) -> Iterator[Problem]:
         yield Problem(
             "note", what, "for a GPU, install its driver in Windows (none inside WSL), then type: wsl --shutdown"
         )
-    if system.load_average is not None and system.load_average > BUSY_SHARE * (profile.cpu.logical_cores or 1):
-        what = f"other work keeps {system.load_average:.1f} cores busy: it slows models and measurements down"
+    if is_busy(system.load_average, profile.cpu):
+        load = f"load average {system.load_average:.1f} on {profile.cpu.logical_cores} cores"
+        what = f"other work is running ({load}): it slows models and measurements down"
         yield Problem("warning", what, "see what it is with: top")
 
 

@@ -14,6 +14,9 @@ Origin = Literal["measured", "reported", "table", "unknown"]
 Severity = Literal["error", "warning", "note"]
 Tier = Literal["cpu", "apple-silicon", "cuda", "rocm", "vulkan", "sycl", "opencl", "musa", "cann"]
 
+# Other work that takes more than this share of the cores makes a measurement a lower bound.
+BUSY_SHARE = 0.5
+
 
 class _Document:
     """Read from a file, each part of a profile refuses keys that it does not know."""
@@ -245,3 +248,8 @@ class HardwareProfile(_Document):
     def can_run_models(self) -> bool:
         """Whether the native core loads here (true of a hand-written profile, which says nothing of it)."""
         return self.native_core is None or self.native_core.load_error is None
+
+
+def is_busy(load_average: float | None, cpu: Cpu) -> bool:
+    """Whether other work takes so many cores that measurements say little. Unknown counts as idle."""
+    return load_average is not None and load_average > BUSY_SHARE * (cpu.logical_cores or 1)

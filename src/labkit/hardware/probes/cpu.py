@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from labkit.hardware.probes import apple, windows
+from labkit.hardware.probes.cgroup import probe_cpu_quota
 from labkit.hardware.probes.cpu_features import arm_core_name, linux_features
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.probes.text import blocks, core_list, key_values, number, size
@@ -11,6 +12,7 @@ from labkit.hardware.source import Source
 
 _LINUX_FILES = {
     "affinity_cores": "/proc/self/status",
+    "quota_cores": "control group",
     "last_level_cache_bytes": "sysfs",
     "performance_cores": "sysfs",
     "efficiency_cores": "sysfs",
@@ -31,6 +33,7 @@ def probe_cpu(source: Source) -> Finding[Cpu]:
         physical_cores=cpu.physical_cores or counters.physical_cores,
         logical_cores=cpu.logical_cores or counters.logical_cores,
         affinity_cores=cpu.affinity_cores or counters.affinity_cores,
+        quota_cores=probe_cpu_quota(source),
     )
     by_psutil = {
         name: "psutil"
