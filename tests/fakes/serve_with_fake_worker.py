@@ -1,0 +1,15 @@
+"""`labkit serve` with fake workers: the real front in a process of its own. Arguments: folder, model names."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fakes.endpoints import fake_plan
+from labkit.cli import errors
+from labkit.cli.serve import _tell
+from labkit.serving import serve
+
+if __name__ == "__main__":
+    plan = fake_plan(Path(sys.argv[1]), *sys.argv[2:], drain_seconds=20.0)
+    sys.exit(errors.run(lambda: serve(plan, lambda event: _tell(event, as_json=True))))
