@@ -82,3 +82,14 @@ def test_the_report_names_what_matters():
     assert "(WSL 2, Microsoft guest)" in report("wsl2-rtx")
     assert "not used by the installed core" in report("wsl2-rtx")
     assert "does not load: it crashed with SIGILL" in report("core-crashes")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that close early")
+def test_a_reader_that_leaves_is_not_a_failed_command(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        env = {**os.environ, "LABKIT_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "labkit", "doctor", "--quick"]
+        result = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False, env=env)
+    assert (result.returncode, result.stderr) == (141, "")

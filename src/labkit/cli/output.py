@@ -14,7 +14,11 @@ def console() -> "Console":
     """Console for data (stdout). Plain text without colours when it is not a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    class DataConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1, which says that the command failed
+
+    return DataConsole(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def talk() -> "Console":

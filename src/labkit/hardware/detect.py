@@ -19,7 +19,7 @@ from labkit.hardware.probes.native import probe_native_core
 from labkit.hardware.probes.nvidia import probe_nvidia
 from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.problems import by_severity, find_problems
-from labkit.hardware.profile import BandwidthMeasurement, Cpu, FactSource, Gpu, HardwareProfile, Problem, Storage
+from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, Problem, Storage
 from labkit.hardware.source import Source, SystemSource
 from labkit.settings import Settings
 
@@ -36,7 +36,7 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
     # Before measuring: the load average must be that of other work.
     problems = [*profile.problems, *find_problems(profile)]
     sources = {**profile.sources, **_prefixed("storage", reported_by(profile.storage, "operating system"))}
-    measured, trouble = _bandwidth(settings, machine, profile.cpu, measure=measure)
+    measured, trouble = _bandwidth(settings, machine, profile, measure=measure)
     if measured is not None:
         sources["measured.per_thread_count"] = FactSource("measured", "numpy read loop")
     return replace(profile, measured=measured, problems=by_severity([*problems, *trouble]), sources=sources)
@@ -93,16 +93,16 @@ def _probe_gpus(source: Source) -> list[Finding[tuple[Gpu, ...]]]:
 
 
 def _bandwidth(
-    settings: Settings, source: Source, cpu: Cpu, *, measure: bool
+    settings: Settings, source: Source, profile: HardwareProfile, *, measure: bool
 ) -> tuple[BandwidthMeasurement | None, tuple[Problem, ...]]:
     """The measurement, and what went wrong with it."""
     if not measure:
-        return load_bandwidth(settings, cpu), ()
+        return load_bandwidth(settings, profile.cpu), ()
     try:
         measured, kept = measure_and_keep_bandwidth(settings, source)
     except InsufficientMemoryError as error:
         return None, (Problem("note", error.message, error.hint),)
-    if kept:
+    if kept or profile.storage.writable is False:  # a rule says that already
         return measured, ()
     what = "the measurement could not be kept: later commands measure again"
     return measured, (
