@@ -47,7 +47,7 @@ def test_nothing_is_placed_over_its_budget(model_id, gib):
     for machine in (cpu(gib), gpu(gib, 16)):
         found = put(model_id, machine, ContextSettings(32768))
         if found.fit not in ("no", "split"):
-            assert found.memory.high <= found.budget_bytes
+            assert found.memory.required <= found.budget_bytes
         if found.fit == "split":
             assert found.ram_bytes < machine.ram_budget_bytes
 
@@ -70,7 +70,7 @@ def test_experts_go_to_system_memory_before_layers_do():
     found = put("qwen3-30b-a3b", gpu(8))
     assert found.fit == "experts in RAM"
     assert found.ram_bytes > 15 * GIB
-    assert found.memory.high < 8 * GIB
+    assert found.memory.required < 8 * GIB
 
 
 def test_a_dense_model_is_split_by_layers():
@@ -107,7 +107,7 @@ def test_two_equal_cards_hold_more_and_cost_two_contexts():
     single, double = gpu(24), gpu(24, count=2)
     one, two = put("gemma-3-27b-it", single), put("gemma-3-27b-it", double)
     assert one.fit == two.fit == "fits"
-    assert two.memory.high > one.memory.high
+    assert two.memory.required > one.memory.required
 
 
 def test_no_memory_known_is_a_plain_no():

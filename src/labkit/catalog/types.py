@@ -1,7 +1,6 @@
 """Rows of the catalogue as frozen values. Absent means: not read in any source."""
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -10,6 +9,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
 RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*){0,3}\.gguf$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Positive = Annotated[int, Field(gt=0)]
 Capability = Literal["chat", "tools", "vision", "audio", "reasoning", "code", "fim", "embedding", "rerank"]
 FileRole = Literal["model", "projector", "draft"]
@@ -138,7 +138,7 @@ class CatalogModel:
     license: str
     capabilities: tuple[Capability, ...]
     source_repo: RepositoryName | None = None
-    release_date: date | None = None
+    release_date: Day | None = None
     context_tokens: Positive | None = None
     embedding_size: Positive | None = None
     num_parameters: Positive | None = None

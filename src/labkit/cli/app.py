@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import bench, chat, doctor, errors, serve
+from labkit.cli import bench, chat, demo, doctor, errors, models, recommend, serve, tune
 
 app = typer.Typer(
     name="labkit",
@@ -34,10 +34,14 @@ def _root(
     """Options of labkit itself."""
 
 
+app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command()(recommend.recommend)
+app.add_typer(models.app)
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.add_typer(bench.app)
+app.add_typer(tune.app)
 
 
 def main() -> None:

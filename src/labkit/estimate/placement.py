@@ -27,7 +27,7 @@ ON_CPU = "CPU"
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
-    """Bytes a model needs: `low` adds up what is exact, `high` also the bounds and a margin.
+    """Bytes a model needs: `low` adds up what is exact, `high` also the bounds, `required` also what is left free.
 
     Attributes:
         weight_bytes: (low, high).
@@ -48,8 +48,13 @@ class MemoryEstimate:
 
     @property
     def high(self) -> int:
-        """What is safe: everything at its bound."""
-        return self.weight_bytes[1] + self.cache_bytes + self.compute_bytes + self.reserve_bytes
+        """What it may take: everything at its bound."""
+        return self.weight_bytes[1] + self.cache_bytes + self.compute_bytes
+
+    @property
+    def required(self) -> int:
+        """What must be free for it to fit."""
+        return self.high + self.reserve_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class _Planner:
         """All of the model on one device (None: in system memory)."""
         budget = device.budget_bytes if device else self.machine.ram_budget_bytes
         memory = self._memory(device, context)
-        if budget is None or memory.high > budget:
+        if budget is None or memory.required > budget:
             return None
         weights = self.weights.bytes_per_token
         speed = self._speed(device, weights, memory.cache_bytes)
@@ -155,7 +160,7 @@ class _Planner:
         copied = experts // layers  # prompts are computed on the accelerator, one layer's experts at a time
         rest = tuple(max(size - experts, 0) + copied for size in whole.weight_bytes)
         memory = replace(whole, weight_bytes=(rest[0], rest[1]))
-        if memory.high > device.budget_bytes:
+        if memory.required > device.budget_bytes:
             return None
         used = self._used_expert_bytes()
         on_gpu = tuple(max(size - used, 0) for size in self.weights.bytes_per_token)
@@ -203,7 +208,7 @@ class _Planner:
         budgets = [device.budget_bytes for device in self.machine.devices] + [self.machine.ram_budget_bytes or 0]
         largest = max(budgets)
         reason = (
-            f"needs {render_bytes(memory.high)} even with {least.context_tokens} tokens of context, "
+            f"needs {render_bytes(memory.required)} even with {least.context_tokens} tokens of context, "
             f"{render_bytes(largest)} are there"
         )
         return Placement("no", ON_CPU, least, memory, largest, None, reason)

@@ -1,5 +1,6 @@
 """Models on this machine: names to files."""
 
+from labkit.store.describe import Description, describe
 from labkit.store.local import (
     EMBEDDED_NAME,
     download_command,
@@ -12,6 +13,8 @@ from labkit.store.local import (
 
 __all__ = [
     "EMBEDDED_NAME",
+    "Description",
+    "describe",
     "download_command",
     "embedded",
     "find_downloaded",

@@ -69,14 +69,14 @@ def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
     return None
 
 
-def download_command(model: CatalogModel, settings: Settings) -> str:
-    """What to type to get a model: the catalogue's preferred file, or its repository when no file is known."""
+def download_command(model: CatalogModel, settings: Settings, file: CatalogFile | None = None) -> str:
+    """What to type to get a model: `file`, else the catalogue's preferred one, else from its repository."""
     folder = _quoted(settings.models_folder)
-    if model.model_files:
+    if file is None and model.model_files:
         file = preferred_file(model)
-        name = file.file if file.parts is None else _all_parts(file.file)
-        option = "--include " if file.parts else ""
-        return f"hf download {file.repo} {option}{_quoted(name)} --local-dir {folder}"
+    if file is not None:
+        name = f"--include {_quoted(_all_parts(file.file))}" if file.parts else _quoted(file.file)
+        return f"hf download {file.repo} {name} --local-dir {folder}"
     if model.gguf_repos:
         return f"hf download {model.gguf_repos[0]} --include '*Q4_K_M*.gguf' --local-dir {folder}"
     return f"look on huggingface.co for a GGUF file of {model.source_repo or model.id}, and put it into {folder}"
@@ -163,7 +163,9 @@ def _license(path: Path) -> str | None:
 
 def _unknown(name: str, settings: Settings, catalog: Catalog) -> ModelNotFoundError:
     local = [ref.name for ref in list_models(settings)]
-    return ModelNotFoundError(name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)]))
+    return ModelNotFoundError(
+        name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)])
+    )
 
 
 def _not_downloaded(model: CatalogModel, settings: Settings) -> ModelNotFoundError:

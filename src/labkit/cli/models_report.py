@@ -1,0 +1,186 @@
+"""How lists and facts of models look in a terminal."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from labkit.cli import output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from labkit.catalog import Catalog, CatalogModel
+    from labkit.estimate import Weights
+    from labkit.gguf import FileFacts
+    from labkit.model import ModelArchitecture, ModelRef
+    from labkit.settings import Settings
+
+WIDE = 110
+SHOWN_CONTEXTS = (2048, 8192, 32768)
+
+
+def print_local(refs: Iterable["ModelRef"], settings: "Settings") -> None:
+    """The models on this machine."""
+    from labkit.units import render_bytes
+
+    table = _table("On this machine", "Name", "Size", "License", "Where")
+    table.columns[1].justify = "right"
+    for ref in refs:
+        size = render_bytes(ref.path.stat().st_size) if ref.path.is_file() else "missing"
+        where = "comes with labkit" if ref.source == "embedded" else ref.source
+        table.add_row(ref.name, size, ref.license or "not stated", where)
+    output.console().print(table, soft_wrap=False)
+    output.talk().print(
+        f"GGUF files are found in {settings.models_folder}", style="dim", soft_wrap=True, markup=False
+    )
+
+
+def print_known(models: Iterable["CatalogModel"], settings: "Settings") -> None:
+    """The models of the catalogue; those whose file is here are marked."""
+    from labkit.store import find_downloaded
+
+    console = output.console()
+    is_wide = console.width >= WIDE
+    table = _table("\nKnown models", "", "Id", "Size", "Context", "License", *(["Good for"] if is_wide else []))
+    table.columns[2].justify = table.columns[3].justify = "right"
+    for model in models:
+        mark = "*" if find_downloaded(model, settings) else ""
+        context = f"{model.context_tokens // 1024}k" if model.context_tokens else "?"
+        capabilities = [", ".join(model.capabilities)] if is_wide else []
+        table.add_row(mark, model.id, _parameters(model), context, model.license, *capabilities)
+    console.print(table, soft_wrap=False)
+    output.talk().print("Facts and sources of one: labkit models show ID", style="dim", soft_wrap=True)
+
+
+def print_local_facts(ref: "ModelRef", facts: "FileFacts") -> None:
+    """What a file's header says."""
+    from labkit.estimate import weights_of_file
+    from labkit.units import render_bytes
+
+    _heading(ref.name)
+    _row("file", str(ref.path))
+    _row("license", ref.license or facts.license or "not stated in the file")
+    _row("size", f"{render_bytes(facts.file_bytes)}, {facts.bits_per_weight:.2f} bits per weight")
+    _row("quantization", facts.quantization or "unknown")
+    _row("chat template", "yes" if facts.has_chat_template else "none: it completes text, it cannot chat")
+    _row("tokenizer", facts.tokenizer or "unknown")
+    _shape_rows(facts.architecture)
+    _memory_rows(facts.architecture, weights_of_file(facts))
+
+
+def print_known_facts(model: "CatalogModel", catalog: "Catalog", settings: "Settings") -> None:
+    """What the catalogue knows, with sources."""
+    from labkit.catalog import architecture
+    from labkit.estimate import weights_of_catalog
+    from labkit.store import download_command, find_downloaded
+
+    _heading(f"{model.id}, as the catalogue of {catalog.as_of} has it")
+    _row("license", model.license)
+    _row("made by", model.source_repo or "unknown")
+    _row("released", model.release_date or "unknown")
+    _row("good for", ", ".join(model.capabilities))
+    _row("parameters", _parameter_line(model))
+    shape = architecture(model)
+    _shape_rows(shape)
+    quantization = "Q4_K_M" if not model.model_files else (model.model_files[0].quantization or "Q4_K_M")
+    weights = weights_of_catalog(model, quantization)
+    if weights is None:
+        _row("memory", "unknown: the size of its files is not in the catalogue")
+    else:
+        _memory_rows(shape, weights)
+    for number, score in enumerate(model.scores):
+        mode = f" ({score.mode})" if score.mode else ""
+        source = catalog.spell_source(score.source)
+        _row("scores" if number == 0 else "", f"{score.benchmark} {score.value:g}{mode}, from {source}")
+    if not model.scores:
+        _row("scores", "no sourced score")
+    for number, file in enumerate(model.model_files):
+        _row("files" if number == 0 else "", f"{file.repo} {file.file}")
+        # Not in the second column: a hash that is wrapped cannot be copied.
+        output.console().print(f"{'sha256':>14} {file.sha256}", soft_wrap=True)
+    if find_downloaded(model, settings) is None:
+        output.talk().print("\nGet it with:", soft_wrap=True)
+        output.talk().print(f"  {download_command(model, settings)}", soft_wrap=True, markup=False)
+
+
+def _shape_rows(shape: "ModelArchitecture") -> None:
+    known = [
+        (shape.num_layers, "layers"), (shape.hidden_size, "wide"), (shape.num_heads, "heads"),
+        (shape.num_kv_heads, "KV heads"), (shape.vocab_size, "tokens in the vocabulary"),
+    ]  # fmt: skip
+    sizes = ", ".join(f"{number:,} {what}" for number, what in known if number) or "sizes unknown"
+    _row("shape", f"{shape.architecture}: {sizes}")
+    if shape.experts:
+        _row("experts", f"{shape.experts.num_used} of {shape.experts.num_experts} work on each token")
+    _row("attention", _attention(shape))
+    _row("context", f"{shape.context_tokens:,} tokens" if shape.context_tokens else "unknown")
+
+
+def _attention(shape: "ModelArchitecture") -> str:
+    if shape.layers is None:
+        return f"unknown: {shape.layers_unknown}"
+    counts = {
+        "full": sum(bool(layer.key_size) and layer.window_tokens is None for layer in shape.layers),
+        "sliding window": sum(layer.window_tokens is not None for layer in shape.layers),
+        "recurrent": sum(bool(layer.state_size) for layer in shape.layers),
+        "without a cache": sum(not layer.key_size and not layer.state_size for layer in shape.layers),
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _memory_rows(shape: "ModelArchitecture", weights: "Weights") -> None:
+    from labkit.estimate import ContextSettings, estimate_memory, missing_facts
+    from labkit.units import render_bytes
+
+    if missing := missing_facts(shape):
+        _row("memory", f"unknown: {missing}")
+        return
+    trained = shape.context_tokens or max(SHOWN_CONTEXTS)
+    shown = [tokens for tokens in SHOWN_CONTEXTS if tokens <= trained] or [trained]
+    for number, tokens in enumerate(shown):
+        memory = estimate_memory(shape, weights, ContextSettings(tokens))
+        if memory is None:
+            continue
+        parts = f"cache {render_bytes(memory.cache_bytes)}"
+        text = f"{render_bytes(memory.low)} to {render_bytes(memory.high)} with {tokens:,} tokens ({parts})"
+        _row(f"memory {weights.quantization}" if number == 0 else "", text)
+
+
+def _parameter_line(model: "CatalogModel") -> str:
+    line = _parameters(model)
+    active, total = model.num_active_parameters, model.num_text_parameters or model.num_parameters
+    if active and total and active < total:
+        line += f", {active / 1e9:.1f}B of them for each token"
+    return line
+
+
+def _parameters(model: "CatalogModel") -> str:
+    number = model.num_text_parameters or model.num_parameters
+    if number is None:
+        return "?"
+    return f"{number / 1e9:.1f}B" if number >= 1e9 else f"{number / 1e6:.0f}M"
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title=title, title_justify="left")
+    table.title_style = "bold"
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name in {"Id", "Size", "Context"})
+    return table
+
+
+def _heading(text: str) -> None:
+    output.console().print(f"\n[bold]{text}[/]", soft_wrap=True)
+
+
+def _row(label: str, value: str) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=16)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, style="dim"), Text(value))
+    output.console().print(grid, soft_wrap=False)

@@ -1,0 +1,160 @@
+"""How recommendations look in a terminal: one table that fits 80 columns, and the reasons under `--explain`."""
+
+from typing import TYPE_CHECKING
+
+from labkit.cli import output
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from labkit.catalog import Catalog
+    from labkit.estimate import Machine, Placement
+    from labkit.recommend import Ranking, Recommendation
+    from labkit.settings import Settings
+
+
+def print_ranking(
+    ranking: "Ranking",
+    here: "Recommendation | None",
+    catalog: "Catalog",
+    settings: "Settings",
+    *,
+    explain: bool,
+) -> None:
+    """Print the table, what to type for the first row, and with `explain` every reason."""
+    console, talk = output.console(), output.talk()
+    wish = ranking.wish
+    console.print(f"[bold]For {wish.goal}, {wish.context_tokens:,} tokens of context[/]", soft_wrap=True)
+    console.print(_machine_line(ranking.machine), style="dim", soft_wrap=True)
+    for assumption in ranking.machine.assumptions:
+        talk.print(f"assumed: {assumption}", style="yellow")
+    rows = [*ranking.recommendations, *([here] if here else [])]
+    if rows:
+        print_table(rows, ranking)
+    if not ranking.recommendations:
+        talk.print(_nothing_line(ranking))
+    if explain:
+        _print_reasons(ranking, here, catalog)
+    elif ranking.recommendations:
+        console.print(
+            "Memory and speed are estimates. Why these: labkit recommend --explain", style="dim", soft_wrap=True
+        )
+    _print_next_step(rows, catalog, settings)
+
+
+def _machine_line(machine: "Machine") -> str:
+    from labkit.units import render_bandwidth, render_bytes
+
+    parts = [
+        f"{f'{device.count} x ' if device.count > 1 else ''}{device.name} {render_bytes(device.budget_bytes)}"
+        for device in machine.devices
+    ]
+    if machine.ram_budget_bytes is not None:
+        parts.append(f"{render_bytes(machine.ram_budget_bytes)} of memory for a model")
+    rate, source = machine.ram_bandwidth_bytes_per_second, machine.ram_bandwidth_source
+    if rate is None:
+        parts.append("memory bandwidth not measured: labkit doctor")
+    else:
+        parts.append(f"{render_bandwidth(rate)} {'measured' if source == 'measured' else 'in theory'}")
+    return f"{machine.name}: {', '.join(parts)}"
+
+
+def _nothing_line(ranking: "Ranking") -> str:
+    wish = ranking.wish
+    return (
+        f"No known model holds {wish.context_tokens:,} tokens at {wish.least_speed:g} tok/s here. "
+        "Ask for less with --ctx or --min-speed; --explain says why each was left out."
+    )
+
+
+def print_table(rows: list["Recommendation"], ranking: "Ranking") -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", justify="right", style="dim", no_wrap=True)
+    table.add_column("Model, score, license", overflow="fold", min_width=24)
+    table.add_column("File", no_wrap=True)
+    table.add_column("Memory", justify="right", no_wrap=True)
+    table.add_column("tok/s", justify="right", no_wrap=True)
+    for number, row in enumerate(rows, start=1):
+        is_here = number > len(ranking.recommendations)
+        table.add_row(
+            "" if is_here else str(number),
+            _model_cell(row, is_here=is_here),
+            row.quantization,
+            _memory(row.placement),
+            _speed(row.placement),
+        )
+    output.console().print(table, soft_wrap=False)
+
+
+def _model_cell(row: "Recommendation", *, is_here: bool) -> "Text":
+    from rich.text import Text
+
+    score = f"{row.score.benchmark} {row.score.value:g}" if row.score else "no sourced score"
+    below = f"{'already here' if is_here else score}, {row.license}"
+    return Text.assemble((row.model_id, "bold"), "\n", (below, "dim"))
+
+
+def _memory(placement: "Placement") -> str:
+    from labkit.units import GIB, MIB
+
+    low, high = placement.memory.low, placement.memory.high
+    unit, name = (GIB, "GiB") if high >= GIB else (MIB, "MiB")
+    digits = 1 if unit == GIB else 0
+    return f"{low / unit:.{digits}f}-{high / unit:.{digits}f} {name}"
+
+
+def _speed(placement: "Placement") -> str:
+    if placement.speed is None:
+        return "?"
+    low, high = placement.speed.low, placement.speed.high
+    return f"{low:.1f}-{high:.0f}" if low < 10 else f"{low:,.0f}-{high:,.0f}"
+
+
+def _print_reasons(ranking: "Ranking", here: "Recommendation | None", catalog: "Catalog") -> None:
+    console = output.console()
+    for number, row in enumerate(ranking.recommendations, start=1):
+        console.print(f"\n[dim]{number}[/] [bold]{row.model_id}[/]  on {row.placement.device}", soft_wrap=True)
+        if row.score:
+            mode = f" ({row.score.mode})" if row.score.mode else ""
+            source = catalog.spell_source(row.score.source)
+            _print_item(f"{row.score.benchmark} {row.score.value:g}{mode}, from {source}")
+        for reason in row.reasons:
+            _print_item(reason)
+        if row.file:
+            _print_item(f"{row.file.repo} {row.file.file}")
+            _print_item(f"sha256 {row.file.sha256}")
+        _print_item(f"size: {row.weights.source}; released {row.release_date or 'on an unknown day'}")
+    if here:
+        console.print(f"\n[bold]{here.model_id}[/]", soft_wrap=True)
+        for reason in here.reasons:
+            _print_item(reason)
+    console.print(f"\n[bold]Left out ({len(ranking.dropped)})[/]", soft_wrap=True)
+    for dropped in ranking.dropped:
+        _print_item(f"[bold]{dropped.model_id}[/]: {dropped.reason}", markup=True)
+
+
+def _print_item(text: str, *, markup: bool = False) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    body = Text.from_markup(text) if markup else Text(text)
+    output.console().print(Padding(body, (0, 0, 0, 2)), soft_wrap=False)
+
+
+def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings: "Settings") -> None:
+    from labkit.store import download_command, find_downloaded
+
+    if not rows:
+        return
+    first = rows[0]
+    model = catalog.find(first.model_id)
+    lines = [f"labkit serve {first.model_id}"]
+    if model is not None and find_downloaded(model, settings) is None:
+        lines.insert(0, download_command(model, settings, first.file))
+    talk = output.talk()
+    talk.print("\nRun the first with:" if first.model_id != "labkit-nano" else "\nRun it with:", soft_wrap=True)
+    for line in lines:
+        talk.print(f"  {line}", soft_wrap=True, markup=False)
