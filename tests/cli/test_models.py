@@ -1,0 +1,121 @@
+"""`labkit models list` and `labkit models show`, with good names, wrong names and damaged files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fakes import gguf_writer
+
+
+def models(*words, home, columns=80):
+    command = [sys.executable, "-m", "labkit", "models", *words]
+    env = {**os.environ, "LABKIT_HOME": str(home), "COLUMNS": str(columns)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+@pytest.fixture
+def home(tmp_path):
+    (tmp_path / "models").mkdir()
+    gguf_writer.write_tiny_llama(tmp_path / "models" / "mine.gguf")
+    return tmp_path
+
+
+def test_the_list_has_what_is_here_first(home):
+    result = models("list", home=home)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.index("labkit-nano") < result.stdout.index("mine") < result.stdout.index("Known models")
+    assert "qwen3-8b" in result.stdout
+    assert str(home / "models") in result.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_lists_keep_to_the_width(home, columns):
+    result = models("list", home=home, columns=columns)
+    assert max(map(len, result.stdout.splitlines())) <= columns
+    assert ("Good for" in result.stdout) == (columns == 120)
+
+
+def test_the_list_as_json(home):
+    found = json.loads(models("list", "--json", home=home).stdout)
+    assert [row["name"] for row in found["here"]] == ["labkit-nano", "mine"]
+    assert found["here"][1]["license"] == "apache-2.0"
+    assert len(found["known"]) >= 80
+    assert json.loads(models("list", "--json", "--here", home=home).stdout)["known"] == []
+
+
+def test_a_downloaded_known_model_is_marked(home):
+    gguf_writer.write_tiny_llama(home / "models" / "Qwen3-0.6B.Q4_K_M.gguf")
+    lines = models("list", home=home).stdout.splitlines()
+    assert [line for line in lines if line.startswith("* ") and "qwen3-0.6b" in line]
+
+
+def test_facts_of_a_known_model_come_with_sources(home):
+    result = models("show", "gpt-oss-20b", home=home)
+    assert result.returncode == 0, result.stderr
+    words = " ".join(result.stdout.split())
+    for expected in (
+        "apache-2.0", "openai/gpt-oss-20b", "12 full, 12 sliding window", "MMLU-Pro 74.8", "from https://",
+        "sha256", "4 of 32 work on each token",
+    ):  # fmt: skip
+        assert expected in words
+    assert "hf download ggml-org/gpt-oss-20b-GGUF" in result.stderr
+
+
+def test_an_unknown_shape_is_called_unknown(home):
+    words = " ".join(models("show", "laguna-xs-2.1", home=home).stdout.split())
+    assert "attention unknown: its attention window is not in the catalogue" in words
+
+
+def test_facts_of_a_file(home):
+    for name in ("mine", str(home / "models" / "mine.gguf")):
+        result = models("show", name, home=home)
+        assert result.returncode == 0, result.stderr
+        words = " ".join(result.stdout.split())
+        for expected in ("apache-2.0", "2 layers", "2 full", "256 tokens", "32.00 bits per weight", "memory F32"):
+            assert expected in words
+
+
+def test_facts_as_json(home):
+    found = json.loads(models("show", "mine", "--json", home=home).stdout)
+    assert found["known"] is None
+    assert found["facts"]["architecture"]["num_layers"] == 2
+    known = json.loads(models("show", "QWEN3-8B", "--json", home=home).stdout)
+    assert known["facts"] is None
+    assert known["known"]["id"] == "qwen3-8b"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("qwen3-8bb", 66, "did you mean qwen3-8b"),
+        ("zzzzzz", 66, "labkit models list"),
+        ("./none.gguf", 66, "no such file"),
+        ("~nobody-here/x.gguf", 66, "write the whole path"),
+    ],
+)
+def test_wrong_names_say_what_to_type(home, name, code, words):
+    result = models("show", name, home=home)
+    assert result.returncode == code
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_damaged_file_is_said_to_be_damaged(home):
+    (home / "models" / "bad.gguf").write_bytes(b"GGUF\x03\0\0\0")
+    result = models("show", "bad", home=home)
+    assert result.returncode == 65
+    assert "bad.gguf cannot be served: it is cut" in result.stderr
+    assert "-> the file is damaged" in result.stderr
+    assert "bad" in models("list", "--here", home=home).stdout
+
+
+def test_a_broken_catalogue_file_of_the_user_is_named(home):
+    (home / "catalog").mkdir()
+    (home / "catalog" / "mine.json").write_text('{"models": [{"id": "x"}]}')
+    result = models("list", home=home)
+    assert result.returncode == 2
+    assert "mine.json is not a valid catalogue" in result.stderr
+    assert "models.0.license" in result.stderr

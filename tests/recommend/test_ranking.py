@@ -1,0 +1,147 @@
+"""Recommendations fit, are fast enough and explained; every model is named, or left out for a reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from labkit.catalog import CatalogFile, load_catalog
+from labkit.estimate import Device, Machine, machine_from_profile
+from labkit.hardware import load_shipped_profiles
+from labkit.recommend import GOALS, Wish, embedded_recommendation, rank
+from labkit.recommend.ranking import candidates, unsuited
+from labkit.units import GIB
+
+CATALOG = load_catalog()
+GB = 1000**3
+MACHINES = {name: machine_from_profile(profile) for name, profile in load_shipped_profiles().items()}
+LAPTOP = Machine(12 * GIB, 25 * GB, "measured", 8)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_model_is_named_or_left_out_for_a_reason(name, goal):
+    ranking = rank(MACHINES[name], CATALOG, Wish(goal))
+    named = [row.model_id for row in ranking.recommendations]
+    left_out = [row.model_id for row in ranking.dropped]
+    assert sorted(named + left_out) == sorted(model.id for model in CATALOG.models)
+    assert all(row.reason for row in ranking.dropped)
+    assert all(row.license for row in ranking.recommendations)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("name", MACHINES)
+def test_what_is_named_fits_and_is_fast_enough(name, goal):
+    machine, wish = MACHINES[name], Wish(goal)
+    for row in rank(machine, CATALOG, wish).recommendations:
+        assert row.placement.fit != "no"
+        if row.placement.fit != "split":
+            assert row.placement.memory.required <= row.placement.budget_bytes
+        assert row.placement.speed.middle >= wish.least_speed
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_one_of_each_family(goal):
+    families = [row.family for row in rank(MACHINES["rtx-4090-24gb"], CATALOG, Wish(goal, top=50)).recommendations]
+    assert len(set(families)) == len(families)
+
+
+def test_a_large_card_gets_larger_models_than_a_laptop():
+    def sizes(machine):
+        return [row.weights.size_bytes[1] for row in rank(machine, CATALOG, Wish()).recommendations]
+
+    assert min(sizes(MACHINES["rtx-4090-24gb"])[:3]) > max(sizes(MACHINES["laptop-16gb-cpu"])[:3])
+
+
+def test_a_higher_speed_leaves_out_slower_models_and_says_how_fast_they_are():
+    ranking = rank(LAPTOP, CATALOG, Wish(least_tokens_per_second=30))
+    assert all(row.placement.speed.middle >= 30 for row in ranking.recommendations)
+    reasons = {row.model_id: row.reason for row in ranking.dropped}
+    assert "tok/s, 30 wished for" in reasons["llama-3.1-8b-instruct"]
+    everything = rank(LAPTOP, CATALOG, Wish(least_tokens_per_second=0, top=99))
+    assert len(everything.recommendations) > len(ranking.recommendations)
+
+
+def test_a_longer_context_leaves_out_models_not_made_for_it():
+    ranking = rank(LAPTOP, CATALOG, Wish(context_tokens=100_000, least_tokens_per_second=0))
+    reasons = {row.model_id: row.reason for row in ranking.dropped}
+    assert reasons["qwen3-8b"] == "made for 40960 tokens of context"
+    assert all(row.placement.memory.cache_bytes for row in ranking.recommendations)
+
+
+def test_top_bounds_the_answer_and_the_rest_is_still_explained():
+    ranking = rank(LAPTOP, CATALOG, Wish(top=1))
+    assert len(ranking.recommendations) == 1
+    assert [row for row in ranking.dropped if row.reason == "ranks below the first 1"]
+
+
+def test_an_unknown_bandwidth_names_models_without_a_speed():
+    ranking = rank(Machine(12 * GIB), CATALOG, Wish())
+    assert ranking.recommendations
+    assert all(row.placement.speed is None for row in ranking.recommendations)
+    assert all(any("speed unknown" in reason for reason in row.reasons) for row in ranking.recommendations)
+
+
+def test_a_tiny_machine_gets_nothing_and_a_reason_for_each():
+    ranking = rank(Machine(GIB // 2, GB, "measured"), CATALOG, Wish())
+    assert ranking.recommendations == ()
+    assert "needs" in {row.model_id: row.reason for row in ranking.dropped}["qwen3-0.6b"]
+
+
+def test_scores_in_use_are_told_apart_from_the_backbone():
+    rows = rank(MACHINES["rtx-4090-24gb"], CATALOG, Wish("chat", top=9)).recommendations
+    placed = [row for row in rows if row.score and row.score.benchmark != "MMLU-Pro"]
+    assert placed
+    assert all(any("no MMLU-Pro score, placed by" in reason for reason in row.reasons) for row in placed)
+
+
+def test_the_least_loss_that_fits_is_chosen_among_pinned_files():
+    small = CATALOG.get("lfm2.5-8b-a1b")
+    wish = Wish("tools", least_tokens_per_second=0)
+    only = replace(CATALOG, models=(small,))
+    chosen = {
+        gib: rank(Machine(int(gib * GIB), 50 * GB, "measured"), only, wish).recommendations[0].quantization
+        for gib in (8, 7, 6)
+    }
+    assert chosen == {8: "Q6_K", 7: "Q5_K_M", 6: "Q4_K_M"}
+
+
+def test_a_quantization_on_the_card_goes_before_a_better_one_beside_it():
+    card = Device("Card", "nvidia", 7 * GIB, 400 * GB)
+    machine = Machine(32 * GIB, 30 * GB, "measured", 8, (card,))
+    only = replace(CATALOG, models=(CATALOG.get("lfm2.5-8b-a1b"),))
+    row = rank(machine, only, Wish("tools")).recommendations[0]
+    assert (row.quantization, row.placement.device) == ("Q5_K_M", "Card")
+
+
+def test_candidates_stand_in_order_of_choice():
+    names = [name for name, _ in candidates(CATALOG.get("gemma-4-26b-a4b-it"))]
+    assert names == ["Q6_K", "Q5_K_M", "Q4_K_M", "Q8_0", "Q4_0"]
+    assert candidates(CATALOG.get("granite-4.2-3b")) == [("Q4_K_M", None)]
+    pinned = dict(candidates(CATALOG.get("qwen3-8b")))
+    assert isinstance(pinned["Q4_K_M"], CatalogFile)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "wish", "words"),
+    [
+        ("qwen3-8b", Wish("embedding"), "not made for embedding"),
+        ("gemma-3-4b-it", Wish("tools"), "not made for tools"),
+        ("granite-4.2-3b", Wish("code"), "no sourced score in code"),
+        ("mistral-small-3.2-24b-instruct-2506", Wish("chat"), "context length"),
+        ("qwen3-8b", Wish("chat"), ""),
+    ],
+)
+def test_what_cannot_be_wished_for(model_id, wish, words):
+    reason = unsuited(CATALOG.get(model_id), wish)
+    assert words in reason
+    assert bool(words) == bool(reason)
+
+
+def test_the_embedded_model_runs_on_every_known_machine():
+    for machine in (*MACHINES.values(), LAPTOP):
+        row = embedded_recommendation(machine, Wish())
+        assert row.model_id == "labkit-nano"
+        assert row.weights.source == "exact from file"
+        assert row.placement.context.context_tokens <= 8192
+        assert "it comes with labkit" in row.reasons[0]
+    assert embedded_recommendation(Machine(1024), Wish()) is None
