@@ -25,6 +25,7 @@ class ModelCard:
     trained_context_tokens: int | None = None
     num_parameters: int | None = None
     num_slots: int | None = None
+    num_threads: int | None = None
     size_bytes: int | None = None
     quantization: str | None = None
     license: str | None = None

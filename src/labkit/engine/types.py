@@ -115,7 +115,7 @@ class EngineConfig:
         num_slots: sequences that run at once (`n_seq_max`).
         batch_tokens: most tokens of one forward (`n_batch`).
         ubatch_tokens: physical micro-batch (`n_ubatch`).
-        num_threads: None takes the physical cores this process may use.
+        num_threads: None measures which count is fastest here and now, within about a second.
         max_waiting: requests that may wait for a slot; one more is refused.
         gpu_layers: layers on an accelerator, where the core has one; -1 for all.
     """

@@ -8,7 +8,7 @@ from labkit.engine.native.context import NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.sampler import SamplerChain
-from labkit.engine.native.threads import usable_cores
+from labkit.engine.native.threads import measure_best_threads, usable_cores
 from labkit.engine.types import EngineConfig, GenerationRequest
 
 _DEFAULT_CELLS = 8192
@@ -38,6 +38,8 @@ class NativeBackend:
                 ubatch_tokens=config.ubatch_tokens,
                 num_threads=config.num_threads or usable_cores(),
             )
+            if config.num_threads is None:
+                measure_best_threads(self.context, usable_cores())
         except Exception:
             self.model.close()
             raise

@@ -1,0 +1,58 @@
+# Two commands do all set-up by themselves: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench nano clean install install-dev
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: install ## Install, then answer, call a tool and measure on the model that comes with labkit.
+	@$(BIN)/labkit demo
+
+test: install-dev lint types ## Install with the dev and tune extras, then run every check and test.
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(MAKE) --no-print-directory coverage
+
+test-fast: install-dev ## The tests without the slow ones.
+	$(BIN)/python -m pytest -m "not slow"
+
+check: lint types layers ## Lint, types and the contracts between the floors.
+
+lint: install-dev ## ruff: style and common mistakes.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-dev ## pyright.
+	$(BIN)/pyright
+
+layers: install-dev ## import-linter: who may import whom.
+	$(BIN)/lint-imports
+
+fmt: install-dev ## Format, and mend what ruff can mend.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: ## Coverage of the last `make test`.
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report | tail -n 25
+
+bench: install ## The figures that the README quotes.
+	$(BIN)/python benchmarks/core_vs_plain.py
+	$(BIN)/python benchmarks/worker_kill.py
+
+nano: install-dev ## Train the embedded model again from nothing (more than an hour).
+	$(BIN)/labkit tune run nano-pretrain --out runs/nano
+
+install:
+	@$(PYTHON) .make/install.py
+
+install-dev:
+	@$(PYTHON) .make/install.py --extras dev,tune
+
+clean: ## Remove .venv and everything made by tools.
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .coverage* .import_linter_cache
