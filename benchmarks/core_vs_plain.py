@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
 
@@ -36,7 +37,7 @@ class PlainLoop:
         params.n_ctx = num_tokens
         params.n_batch = min(2048, num_tokens)
         params.n_threads = params.n_threads_batch = threads
-        self._context = llama_cpp.llama_init_from_model(model.pointer, params)
+        self._context: Any = llama_cpp.llama_init_from_model(model.pointer, params)
         self._vocab_size = model.vocab_size
         self._rng = random.Random(0)
 
