@@ -1,0 +1,1 @@
+"""Recipes, training from scratch, export. The only place that imports torch."""
