@@ -2,7 +2,11 @@
 
 PYTHON ?= python3
 VENV   := .venv
+ifeq ($(OS),Windows_NT)
+BIN    := $(VENV)/Scripts
+else
 BIN    := $(VENV)/bin
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check lint types layers fmt coverage bench nano clean install install-dev
