@@ -25,7 +25,7 @@ def install(monkeypatch, tmp_path):
     ("log", "step"),
     [
         ("", "starting"),
-        ("Collecting rich>=14\n  Downloading rich-15.0.0-py3-none-any.whl (1 kB)\n", "downloading rich-15.0.0-py3-none-any.whl"),
+        ("Collecting rich>=14\n  Downloading rich-15.0.0.whl (1 kB)\n", "downloading rich-15.0.0.whl"),
         ("Collecting x\n  [12/250] Building CXX object a.o\n  noise\n", "building llama-cpp-python: 12 of 250 files"),
         ("[250/250] Linking\nInstalling collected packages: a, b\n", "installing collected packages a"),
     ],
