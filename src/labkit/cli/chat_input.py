@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 MAX_HISTORY = 1000
-FIRST_PROMPT, NEXT_PROMPT = "> ", "… "
+FIRST_PROMPT, NEXT_PROMPT = "> ", ". "
 _BLOCK = '"""'
 
 

@@ -1,5 +1,6 @@
 """The loop of `labkit chat`: read, answer, measure, until the person leaves."""
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ def run_repl(client: "ChatClient", conversation: Conversation, history: Path, *,
 
     At a terminal an error is told and the chat goes on, and Ctrl-C stops an answer only. From a pipe both end it.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an old terminal must not end the chat at the first emoji
     commands = Commands(client, conversation, history)
     with open_reader(history) as reader:
         repl = _Repl(client, conversation, commands, reader, as_json=as_json)
