@@ -36,9 +36,7 @@ def test_every_size_of_a_shipped_machine_has_a_source(name):
     sized = {f"memory.{key}" for key, value in to_plain(profile.memory).items() if value is not None}
     for index, gpu in enumerate(profile.gpus):
         sized |= {
-            f"gpus.{index}.{key}"
-            for key in ("memory_bytes", "peak_bandwidth_bytes_per_second")
-            if to_plain(gpu)[key]
+            f"gpus.{index}.{key}" for key in ("memory_bytes", "peak_bandwidth_bytes_per_second") if to_plain(gpu)[key]
         }
     assert sized <= profile.sources.keys()
     assert all(fact.origin == "table" for fact in profile.sources.values())

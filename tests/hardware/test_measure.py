@@ -110,9 +110,7 @@ def test_a_busy_time_does_not_replace_better_figures(tmp_path):
 
 def test_a_measurement_of_another_processor_is_not_used(tmp_path):
     settings = Settings(data_folder=tmp_path)
-    keep_bandwidth(
-        settings, BandwidthMeasurement(KEPT.per_thread_count, 1, "", cpu=cpu_identity(Cpu(model_name="A")))
-    )
+    keep_bandwidth(settings, BandwidthMeasurement(KEPT.per_thread_count, 1, "", cpu=cpu_identity(Cpu(model_name="A"))))
     assert load_bandwidth(settings, Cpu(model_name="A")) is not None
     assert load_bandwidth(settings, Cpu(model_name="B")) is None
     assert load_bandwidth(settings, Cpu(model_name="A", quota_cores=3, physical_cores=8)) is None

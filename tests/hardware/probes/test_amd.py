@@ -21,7 +21,14 @@ GPU[1]\t\t: GFX Version: \t\tgfx90c
 
 @pytest.mark.parametrize(
     ("version", "name"),
-    [(90006, "gfx906"), (90010, "gfx90a"), (90012, "gfx90c"), (110003, "gfx1103"), (110501, "gfx1151")],
+    [
+        (90006, "gfx906"),
+        (90010, "gfx90a"),
+        (90012, "gfx90c"),
+        (101306, "gfx10d6"),
+        (110003, "gfx1103"),
+        (110501, "gfx1151"),
+    ],
 )
 def test_gfx_names(version, name):
     assert gfx_name(version) == name

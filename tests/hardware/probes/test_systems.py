@@ -2,8 +2,9 @@
 
 import pytest
 
+from fakes.source import FakeSource
 from labkit.hardware.probes import apple, windows
-from labkit.hardware.probes.cpu import parse_cpuinfo
+from labkit.hardware.probes.cpu import parse_cpuinfo, probe_cpu
 from labkit.hardware.probes.memory import parse_meminfo
 from labkit.hardware.probes.platform import wsl_version
 from labkit.hardware.probes.text import core_list, decimal, first_line, key_values, number, size
@@ -19,6 +20,27 @@ def test_x86_cores_are_counted_by_package_and_core():
 def test_an_arm_part_that_no_table_knows_is_unknown():
     cpu = parse_cpuinfo("processor: 0\nCPU implementer: 0x41\nCPU part: 0xfff\nFeatures: asimd asimddp\n")
     assert (cpu.model_name, cpu.vendor, cpu.features) == (None, "Arm", ("neon", "dotprod"))
+
+
+def test_the_slowest_class_of_arm_cores_is_the_efficient_one():
+    capacities = [300, 300, 800, 800, 800, 1024]
+    files = {f"/sys/devices/system/cpu/cpu{i}/cpu_capacity": f"{value}\n" for i, value in enumerate(capacities)}
+    cpu = probe_cpu(FakeSource(files=files)).value
+    assert (cpu.performance_cores, cpu.efficiency_cores) == (4, 2)
+    equal = dict.fromkeys(files, "1024\n")
+    assert probe_cpu(FakeSource(files=equal)).value.performance_cores is None
+
+
+def test_physical_cores_are_told_by_their_sibling_threads_where_cpuinfo_says_nothing():
+    siblings = ["0-1", "0-1", "2-3", "2-3"]
+    files = {
+        f"/sys/devices/system/cpu/cpu{i}/topology/thread_siblings_list": f"{text}\n" for i, text in enumerate(siblings)
+    }
+    assert probe_cpu(FakeSource(files=files)).value.physical_cores == 2
+
+
+def test_page_counts_without_a_page_size_are_no_memory():
+    assert apple.parse_memory({"hw.memsize": "8589934592"}, "Pages free: 100.\n") == (8589934592, None, None)
 
 
 def test_meminfo_is_in_kibibytes_and_an_old_kernel_has_an_estimate():

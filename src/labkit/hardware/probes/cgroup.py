@@ -104,8 +104,6 @@ def _path_to_top(mount: Mount, group: str) -> list[str]:
         inner = PurePosixPath(group).relative_to(mount.root)
     except ValueError:
         return [str(top)]
-    if ".." in inner.parts:
-        return [str(top)]
     return [str(top.joinpath(*inner.parts[:depth])) for depth in range(len(inner.parts), -1, -1)]
 
 
