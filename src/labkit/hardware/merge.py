@@ -38,9 +38,7 @@ class MergedGpus:
     sources: dict[str, FactSource]
 
 
-def merge_gpus(
-    findings: Iterable[Finding[tuple[Gpu, ...]]], core: NativeCore | None, memory: Memory
-) -> MergedGpus:
+def merge_gpus(findings: Iterable[Finding[tuple[Gpu, ...]]], core: NativeCore | None, memory: Memory) -> MergedGpus:
     """One Gpu for each card. Devices of the core that no probe found are added; nothing is summed.
 
     Args:
@@ -60,9 +58,7 @@ def merge_gpus(
     finished = [_finished(gpu, facts, memory, usable_known=known) for gpu, facts in entries]
     return MergedGpus(
         gpus=tuple(gpu for gpu, _ in finished),
-        sources={
-            f"{index}.{name}": fact for index, (_, facts) in enumerate(finished) for name, fact in facts.items()
-        },
+        sources={f"{index}.{name}": fact for index, (_, facts) in enumerate(finished) for name, fact in facts.items()},
     )
 
 

@@ -52,9 +52,7 @@ def _system(profile: HardwareProfile) -> Iterator[Problem]:
         )
     if system.rosetta:
         what = "this Python is built for Intel and runs translated by Rosetta: models are slow, and without Metal"
-        yield Problem(
-            "warning", what, "install a Python for Apple silicon: brew install python, then labkit in it"
-        )
+        yield Problem("warning", what, "install a Python for Apple silicon: brew install python, then labkit in it")
     if system.wsl == 1:
         yield Problem(
             "warning", "WSL 1 gives no access to a GPU", "in Windows, type: wsl --set-version <distribution> 2"
@@ -126,9 +124,7 @@ def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
     if profile.native_core and backends & set(profile.native_core.backends):
         if not profile.usable_gpus:
             return None  # the rule for a core that finds no device says it
-        return Problem(
-            "note", f"the installed core does not list {name}", "see whether CUDA_VISIBLE_DEVICES hides it"
-        )
+        return Problem("note", f"the installed core does not list {name}", "see whether CUDA_VISIBLE_DEVICES hides it")
     what = f"{name} is here, and the installed core is built without {title}: models run on the processor"
     if profile.usable_gpus:
         what = f"{name} is not used: the installed core is built without {title}"

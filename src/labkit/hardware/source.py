@@ -55,9 +55,7 @@ class Source(Protocol):
         """Its kind: "Linux", "Darwin" or "Windows"."""
         ...
 
-    def run(
-        self, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    ) -> CommandOutput | None:
+    def run(self, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> CommandOutput | None:
         """What `command` prints; None when there is no such program."""
         ...
 
@@ -82,9 +80,7 @@ class SystemSource:
         """See Source."""
         return platform.system()
 
-    def run(
-        self, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    ) -> CommandOutput | None:
+    def run(self, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> CommandOutput | None:
         """See Source. The environment asks for English; the child is killed when time is up."""
         try:
             done = subprocess.run(

@@ -28,9 +28,7 @@ def render_verdict(profile: HardwareProfile) -> str:
         return f"{tier} tier: models up to {free} fit in the memory that {best.name} shares, context included"
     others = len(profile.usable_gpus) - 1
     more = f" (and {others} more)" if others else ""
-    return (
-        f"{tier} tier: models up to {free} fit on {best.name}{more}; more layers can use {system} of system memory"
-    )
+    return f"{tier} tier: models up to {free} fit on {best.name}{more}; more layers can use {system} of system memory"
 
 
 def _amount(num_bytes: int | None) -> str:

@@ -42,9 +42,7 @@ def probe_amd(source: Source) -> Finding[tuple[Gpu, ...]]:
         gpus, origin = parse_rocm_smi(output.stdout if output else None), "rocm-smi"
     kept = tuple(gpu for gpu in gpus if _worth_using(gpu))
     facts = {
-        f"{index}.{name}": fact
-        for index, gpu in enumerate(kept)
-        for name, fact in reported_by(gpu, origin).items()
+        f"{index}.{name}": fact for index, gpu in enumerate(kept) for name, fact in reported_by(gpu, origin).items()
     }
     return Finding(kept, facts)
 

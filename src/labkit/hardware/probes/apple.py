@@ -42,9 +42,7 @@ def is_apple_silicon(sysctl: dict[str, str]) -> bool:
 def parse_cpu(sysctl: dict[str, str]) -> Cpu:
     """Processor from sysctl. Performance levels come in any order and number: their names decide."""
     levels = {key.split(".")[1] for key in sysctl if key.startswith("hw.perflevel")}
-    by_name = {
-        sysctl.get(f"hw.{level}.name", ""): number(sysctl.get(f"hw.{level}.physicalcpu")) for level in levels
-    }
+    by_name = {sysctl.get(f"hw.{level}.name", ""): number(sysctl.get(f"hw.{level}.physicalcpu")) for level in levels}
     efficiency = by_name.get("Efficiency")
     fast = [cores for name, cores in by_name.items() if name not in ("", "Efficiency") and cores]
     brand = sysctl.get("machdep.cpu.brand_string") or None
@@ -108,9 +106,7 @@ def parse_displays(text: str | None) -> tuple[Gpu, ...]:
 def _card(entry: dict[str, object]) -> Gpu:
     name = str(entry["sppci_model"])
     vendor = str(entry.get("spdisplays_vendor", "")).lower()
-    known = next(
-        (short for short in ("apple", "amd", "nvidia", "intel") if short in f"{vendor} {name.lower()}"), None
-    )
+    known = next((short for short in ("apple", "amd", "nvidia", "intel") if short in f"{vendor} {name.lower()}"), None)
     dedicated = _card_memory(str(entry.get("spdisplays_vram", "")))
     return Gpu(vendor=known, name=name, memory_bytes=dedicated, unified=None if dedicated else known != "amd")
 

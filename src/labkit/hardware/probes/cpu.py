@@ -36,9 +36,7 @@ def probe_cpu(source: Source) -> Finding[Cpu]:
         quota_cores=probe_cpu_quota(source),
     )
     by_psutil = {
-        name: "psutil"
-        for name in ("physical_cores", "logical_cores", "affinity_cores")
-        if getattr(cpu, name) is None
+        name: "psutil" for name in ("physical_cores", "logical_cores", "affinity_cores") if getattr(cpu, name) is None
     }
     elsewhere = _LINUX_FILES if source.system == "Linux" else {}
     return Finding(filled, reported_by(filled, origin, **{**elsewhere, **by_psutil}))
@@ -53,9 +51,7 @@ def parse_cpuinfo(text: str | None) -> Cpu:
     vendor, arm_core = arm_core_name(number(first.get("CPU implementer")), number(first.get("CPU part")))
     flags = first.get("flags") or first.get("Features") or ""
     cores = {
-        (block["physical id"], block["core id"])
-        for block in processors
-        if {"physical id", "core id"} <= block.keys()
+        (block["physical id"], block["core id"]) for block in processors if {"physical id", "core id"} <= block.keys()
     }
     return Cpu(
         model_name=first.get("model name") or arm_core or None,

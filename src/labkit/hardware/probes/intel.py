@@ -32,9 +32,7 @@ def probe_intel(source: Source) -> Finding[tuple[Gpu, ...]]:
             )
         )
     facts = {
-        f"{index}.{name}": fact
-        for index, gpu in enumerate(gpus)
-        for name, fact in reported_by(gpu, "sysfs").items()
+        f"{index}.{name}": fact for index, gpu in enumerate(gpus) for name, fact in reported_by(gpu, "sysfs").items()
     }
     return Finding(tuple(gpus), facts)
 

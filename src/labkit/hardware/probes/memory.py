@@ -35,9 +35,7 @@ def probe_memory(source: Source) -> Finding[Memory]:
         swap_bytes=_first(text.swap_bytes, counters.swap_bytes),
     )
     by_psutil = {
-        name: "psutil"
-        for name in ("physical_bytes", "available_bytes", "swap_bytes")
-        if getattr(text, name) is None
+        name: "psutil" for name in ("physical_bytes", "available_bytes", "swap_bytes") if getattr(text, name) is None
     }
     sources = reported_by(memory, origin, **by_psutil)
     limited = apply_limits(memory, probe_memory_limits(source, memory.physical_bytes))
@@ -45,9 +43,7 @@ def probe_memory(source: Source) -> Finding[Memory]:
         if getattr(limited, name) is not None:
             sources[name] = FactSource("reported", "control group")
     if limited.budget_bytes is not None:
-        sources["budget_bytes"] = FactSource(
-            "reported", "least of available memory and each control group's headroom"
-        )
+        sources["budget_bytes"] = FactSource("reported", "least of available memory and each control group's headroom")
     return Finding(limited, sources)
 
 

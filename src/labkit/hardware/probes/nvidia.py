@@ -79,9 +79,7 @@ def parse_xml(text: str | None) -> tuple[Gpu, ...]:
         name = _known(card.findtext("product_name"))
         if name is None:
             continue
-        slices = (
-            card.findall("mig_devices/mig_device") if card.findtext("mig_mode/current_mig") == "Enabled" else []
-        )
+        slices = card.findall("mig_devices/mig_device") if card.findtext("mig_mode/current_mig") == "Enabled" else []
         for part in slices or [card]:
             total = mebibytes(part.findtext("fb_memory_usage/total"))
             unified = _unified(total, card.findtext("addressing_mode"))
@@ -129,9 +127,7 @@ def _unified(total_bytes: int | None, addressing_mode: str | None) -> bool:
 def _known(text: str | None) -> str | None:
     clean = (text or "").strip()
     return (
-        clean
-        if clean and clean.strip("[]").upper() not in ("N/A", "NOT SUPPORTED", "ERR!", "UNKNOWN ERROR")
-        else None
+        clean if clean and clean.strip("[]").upper() not in ("N/A", "NOT SUPPORTED", "ERR!", "UNKNOWN ERROR") else None
     )
 
 
@@ -170,9 +166,7 @@ def _failure(source: Source, output: CommandOutput) -> Problem:
             "if there is one: sudo dmesg | grep -i nvrm",
         )
     if "version mismatch" in said.lower():
-        return Problem(
-            "warning", f"nvidia-smi fails: {said}", "restart the machine: the driver was updated under it"
-        )
+        return Problem("warning", f"nvidia-smi fails: {said}", "restart the machine: the driver was updated under it")
     wsl = "microsoft" in (source.read("/proc/sys/kernel/osrelease") or "").lower()
     fix = (
         "update the NVIDIA driver in Windows (none is installed inside WSL), then type: wsl --shutdown"
@@ -185,9 +179,7 @@ def _failure(source: Source, output: CommandOutput) -> Problem:
 def _driverless(source: Source) -> tuple[Problem, ...]:
     """Without nvidia-smi: whether a card, or a driver without its tool, is there all the same (Linux)."""
     if source.read("/proc/driver/nvidia/version"):
-        fix = (
-            "install nvidia-utils of the driver's version, or start the container with: docker run --gpus all ..."
-        )
+        fix = "install nvidia-utils of the driver's version, or start the container with: docker run --gpus all ..."
         return (Problem("warning", "an NVIDIA driver is loaded, and nvidia-smi is not installed", fix),)
     for path in source.glob("/sys/bus/pci/devices/*/vendor"):
         display = (source.read(path.removesuffix("vendor") + "class") or "").startswith(_PCI_DISPLAY)
