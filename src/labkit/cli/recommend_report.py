@@ -25,7 +25,7 @@ def print_ranking(
     console, talk = output.console(), output.talk()
     wish = ranking.wish
     console.print(f"[bold]For {wish.goal}, {wish.context_tokens:,} tokens of context[/]", soft_wrap=True)
-    console.print(_machine_line(ranking.machine), style="dim", soft_wrap=True)
+    console.print(_machine_line(ranking.machine), style="dim", markup=False)
     for assumption in ranking.machine.assumptions:
         talk.print(f"assumed: {assumption}", style="yellow")
     rows = [*ranking.recommendations, *([here] if here else [])]
@@ -68,6 +68,7 @@ def _nothing_line(ranking: "Ranking") -> str:
 
 
 def print_table(rows: list["Recommendation"], ranking: "Ranking") -> None:
+    """The recommendations as rows; the model that is here already comes last and has no number."""
     from rich import box
     from rich.table import Table
 
@@ -83,7 +84,7 @@ def print_table(rows: list["Recommendation"], ranking: "Ranking") -> None:
             "" if is_here else str(number),
             _model_cell(row, is_here=is_here),
             row.quantization,
-            _memory(row.placement),
+            _memory_cell(row.placement),
             _speed(row.placement),
         )
     output.console().print(table, soft_wrap=False)
@@ -97,6 +98,26 @@ def _model_cell(row: "Recommendation", *, is_here: bool) -> "Text":
     return Text.assemble((row.model_id, "bold"), "\n", (below, "dim"))
 
 
+def _memory_cell(placement: "Placement") -> "Text":
+    from rich.text import Text
+
+    return Text.assemble(_memory(placement), "\n", (_where(placement), "dim"))
+
+
+def _where(placement: "Placement") -> str:
+    """Where it runs, in at most 16 characters."""
+    if placement.fit == "split":
+        return "split GPU + CPU"
+    if placement.fit == "experts in RAM":
+        return "GPU + experts"
+    device = "CPU" if placement.device == "CPU" else "GPU"
+    if placement.fit == "fits at less context":
+        return f"{device}, {placement.context.context_tokens // 1024}k context"
+    if placement.fit == "fits with q8_0 cache":
+        return f"{device}, q8_0 cache"
+    return f"on {device}"
+
+
 def _memory(placement: "Placement") -> str:
     from labkit.units import GIB, MIB
 
@@ -108,7 +129,7 @@ def _memory(placement: "Placement") -> str:
 
 def _speed(placement: "Placement") -> str:
     if placement.speed is None:
-        return "?"
+        return "-"
     low, high = placement.speed.low, placement.speed.high
     return f"{low:.1f}-{high:.0f}" if low < 10 else f"{low:,.0f}-{high:,.0f}"
 

@@ -5,7 +5,7 @@ published scores (`labkit.recommend.order`), one model of each family.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labkit import store
 from labkit.catalog import Catalog, CatalogFile, CatalogModel, Score, architecture, quantizations
@@ -125,10 +125,12 @@ def rank(machine: Machine, catalog: Catalog, wish: Wish) -> Ranking:
 
 
 def embedded_recommendation(machine: Machine, wish: Wish) -> Recommendation | None:
-    """The model that comes with labkit, on the same machine; None when it does not fit or cannot be read.
+    """The model that comes with labkit, on the same machine; None when it does not suit, fit, or cannot be read.
 
     Reads the header of one file.
     """
+    if wish.goal == "embedding":
+        return None
     embedded = store.embedded()
     try:
         facts = file_facts(validate(embedded.path))
@@ -178,9 +180,7 @@ def candidates(model: CatalogModel) -> list[tuple[str, CatalogFile | None]]:
     for file in model.model_files:
         if file.quantization:
             pinned.setdefault(file.quantization, file)
-    rows: list[tuple[str, CatalogFile | None]] = [
-        (name, pinned[name]) for name in (*BAND, *BEYOND) if name in pinned
-    ]
+    rows: list[tuple[str, CatalogFile | None]] = [(name, pinned[name]) for name in (*BAND, *BEYOND) if name in pinned]
     if UNPINNED not in pinned and model.gguf_repos:
         rows.append((UNPINNED, None))
     return rows
@@ -233,6 +233,9 @@ def _try(
     placement = place(architecture(model), weights, machine, ContextSettings(wish.context_tokens))
     if placement is None or placement.fit == "no":
         return placement.reason if placement else "its memory cannot be estimated"
+    if wish.goal == "embedding":
+        # An embedding is one prefill; what is estimated here is the decode of tokens, which it has none of.
+        placement = replace(placement, speed=None)
     speed, least = placement.speed, wish.least_speed
     if speed is not None and speed.middle < least:
         return f"about {speed.low:.1f} to {speed.high:.1f} tok/s, {least:g} wished for"
@@ -260,7 +263,7 @@ def _reasons(model: CatalogModel, chosen: _Option, wish: Wish) -> Iterator[str]:
         yield "fits with its cache stored as q8_0"
     if placement.reason:
         yield placement.reason
-    if placement.speed is None:
+    if placement.speed is None and wish.goal != "embedding":
         yield "speed unknown: the memory bandwidth was not measured"
     if chosen.file is None:
         yield f"no file with a known hash: choose the {chosen.quantization} one in the repository"
