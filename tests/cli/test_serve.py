@@ -92,6 +92,7 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(environment, tmp_path):
         result = failed(environment, "nano", "--port", str(port))
     assert result.returncode == 71
     assert f"port {port} on 127.0.0.1 is in use" in result.stderr
+    assert "loading" not in result.stderr
     assert "--port 0" in result.stderr
     assert not list((tmp_path / "home" / "logs").glob("worker*"))
 

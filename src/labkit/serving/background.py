@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator
 
 from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan
 
 POLL_SECONDS = 0.2
@@ -22,11 +23,12 @@ def running_endpoint(plan: EndpointPlan) -> Generator[Endpoint, None, None]:
     """
     host = _Host(plan)
     thread = threading.Thread(target=host.run, name="labkit-endpoint", daemon=True)
-    thread.start()
-    try:
-        yield host.wait_started()
-    finally:
-        _join(thread, host)
+    with logging_to(plan.logs_folder / FRONT_LOG):
+        thread.start()
+        try:
+            yield host.wait_started()
+        finally:
+            _join(thread, host)
 
 
 class _Host:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from labkit.api import LOOPBACK_NAMES, Limits, ModelCard, create_app
 from labkit.errors import NotReadyError
@@ -53,12 +53,16 @@ class Endpoint:
 
 
 @contextlib.asynccontextmanager
-async def open_endpoint(plan: EndpointPlan) -> AsyncGenerator[Endpoint, None]:
+async def open_endpoint(
+    plan: EndpointPlan, on_bound: Callable[[], None] = lambda: None
+) -> AsyncGenerator[Endpoint, None]:
     """An endpoint whose models are all loaded. Leaving the context drains it; nothing of it is left then.
 
-    While models load, /health says so with 503. Raises PortInUseError, RefusedError, and what a load raises.
+    `on_bound` is called when the address is ours and loading starts; /health says 503 until it is done.
+    Raises PortInUseError, RefusedError, and what a load raises.
     """
     listener = open_listener(plan.host, plan.port)
+    on_bound()
     pool = WorkerPool(plan)
     endpoint = Endpoint(url_of(listener), pool)
     server = make_server(create_app(pool, _limits(plan.host)))

@@ -58,7 +58,5 @@ def _translated(error: OSError, host: str, port: int) -> InputError | PortInUseE
             hint=f"choose another: --port {8643 if port == 65535 else port + 1}, or any free one with --port 0",
         )
     if error.errno == errno.EACCES:
-        return RefusedError(
-            f"port {port} needs administrator rights", hint="choose a port above 1023: --port 8642"
-        )
+        return RefusedError(f"port {port} needs administrator rights", hint="choose a port above 1023: --port 8642")
     return InputError(f"cannot listen on {host}:{port}: {error.strerror or error}", hint="leave --host out")

@@ -1,13 +1,15 @@
 """Log files in the data folder: private, and bounded by one rotation."""
 
+import contextlib
 import logging
-import logging.handlers
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 from labkit.units import MIB
 
 MAX_LOG_BYTES = 4 * MIB
+FRONT_LOG = "server.log"
 SHOWN_LINES = 8
 _UNSAFE = str.maketrans(dict.fromkeys('/\\:*?"<>| ', "-"))
 
@@ -46,13 +48,23 @@ def last_lines(path: Path, from_byte: int = 0, count: int = SHOWN_LINES) -> str:
     return "\n".join(line for line in text.splitlines()[-count:] if line.strip())
 
 
-def log_to_file(path: Path) -> None:
+@contextlib.contextmanager
+def logging_to(path: Path) -> Generator[None, None, None]:
     """Send the front's own log (uvicorn's and labkit's, tracebacks among it) to a file, not to the terminal."""
     os.close(open_log(path))
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=MAX_LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for name in ("labkit", "uvicorn"):
-        logger = logging.getLogger(name)
+    loggers = [logging.getLogger(name) for name in ("labkit", "uvicorn")]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
+        handler.close()

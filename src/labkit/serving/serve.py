@@ -14,7 +14,7 @@ from labkit.engine.types import EngineConfig
 from labkit.errors import InputError
 from labkit.gguf import file_facts
 from labkit.serving.endpoint import Endpoint, open_endpoint
-from labkit.serving.logs import log_to_file
+from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan, ServedModel
 from labkit.settings import Settings, ensure_writable
 
@@ -83,9 +83,9 @@ def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
     The first signal drains, the second stops at once; while models load, the first one does.
     Raises KeyboardInterrupt for the latter, and what `open_endpoint` raises.
     """
-    log_to_file(plan.logs_folder / "server.log")
     try:
-        asyncio.run(_serve(plan, on_event))
+        with logging_to(plan.logs_folder / FRONT_LOG):
+            asyncio.run(_serve(plan, on_event))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
@@ -93,9 +93,8 @@ def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
 async def _serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
     stopper = _Stopper()
     with _signals_go_to(stopper.on_signal):
-        on_event(Loading(plan.models))
         started = time.monotonic()
-        async with open_endpoint(plan) as endpoint:
+        async with open_endpoint(plan, lambda: on_event(Loading(plan.models))) as endpoint:
             stopper.endpoint = endpoint
             on_event(Serving(endpoint.url, endpoint.models, time.monotonic() - started))
             await stopper.stop.wait()
