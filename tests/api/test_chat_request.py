@@ -3,7 +3,7 @@ import pytest
 from labkit.api.chat_request import parse_chat_call
 from labkit.api.schemas.chat import ChatCompletionBody
 from labkit.api.schemas.fields import HARMLESS, REFUSED
-from labkit.engine.types import SamplingParams
+from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
 
 USER = {"role": "user", "content": "hi"}
@@ -22,7 +22,7 @@ def refused(**fields):
 
 def test_a_bare_request_takes_every_default_from_its_dataclass():
     parsed = call()
-    assert parsed.generate.sampling == SamplingParams()
+    assert parsed.generate.sampling == SamplingOverrides()
     assert parsed.generate.messages == ({"role": "user", "content": "hi"},)
     assert (parsed.stream, parsed.include_usage, parsed.ignored) == (False, False, ())
     assert (parsed.generate.max_tokens, parsed.generate.stop, parsed.generate.response_schema) == (None, (), None)

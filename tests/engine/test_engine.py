@@ -162,9 +162,7 @@ def test_a_waiting_request_can_be_cancelled():
     assert desk.text("a") == "2 3 4 5 6 "
 
 
-@pytest.mark.parametrize(
-    ("prompt", "error"), [([], InvalidRequestError), (range(1, 65), ContextLengthExceededError)]
-)
+@pytest.mark.parametrize(("prompt", "error"), [([], InvalidRequestError), (range(1, 65), ContextLengthExceededError)])
 def test_what_cannot_be_honoured_ends_with_its_error(prompt, error):
     desk = Desk()
     desk.submit("a", prompt)

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from labkit.engine.types import SamplingParams
+from labkit.engine.types import SamplingOverrides
 from labkit.resources import embedded_model
 from labkit.worker.messages import Cancel, Generate, LoadFailed, Pulse, Ready, Shutdown, Step
 from labkit.worker.wire import HEADER, body_length, pack, unpack
 
-GREEDY = SamplingParams(temperature=0)
+GREEDY = SamplingOverrides(temperature=0)
 WEATHER = {
     "type": "function",
     "function": {

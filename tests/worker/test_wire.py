@@ -1,7 +1,7 @@
 import pytest
 
 from labkit import errors
-from labkit.engine.types import SamplingParams, Timings, Usage
+from labkit.engine.types import SamplingOverrides, Timings, Usage
 from labkit.worker import messages as m
 from labkit.worker.wire import HEADER, WireError, body_length, describe_error, pack, restore_error, unpack
 
@@ -11,7 +11,7 @@ MESSAGES = [
         messages=({"role": "user", "content": "grüße 👋"},),
         tools=({"type": "function", "function": {"name": "f"}},),
         response_schema={"type": "object"},
-        sampling=SamplingParams(temperature=0.5, logit_bias=((3, -1.5),), seed=7),
+        sampling=SamplingOverrides(temperature=0.5, logit_bias=((3, -1.5),), seed=7),
         stop=("a", "b"),
     ),
     m.Cancel("r1"),

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from labkit.api.schemas.chat import MAX_STOP_BYTES, ChatCompletionBody, Message, NamedTool, Tool
 from labkit.api.schemas.fields import REFUSED, ignored_fields, refuse_ignored, refuse_unsupported
-from labkit.engine.types import SamplingParams
+from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
 from labkit.worker.messages import Generate
 
@@ -115,13 +115,13 @@ def _response_schema(body: ChatCompletionBody) -> dict[str, Any] | None:
     return wanted.json_schema.schema_
 
 
-def _sampling(body: ChatCompletionBody) -> SamplingParams:
+def _sampling(body: ChatCompletionBody) -> SamplingOverrides:
     given = {name: getattr(body, name) for name in _SAMPLING if getattr(body, name) is not None}
     if body.top_k is not None:
         given["top_k"] = max(body.top_k, 0)  # -1 is vLLM's spelling of "all"
     if body.logit_bias is not None:
         given["logit_bias"] = tuple((_token_id(key), bias) for key, bias in body.logit_bias.items())
-    return SamplingParams(**given)
+    return SamplingOverrides(**given)
 
 
 def _token_id(key: str) -> int:

@@ -1,6 +1,6 @@
-"""What goes into the engine and comes out of it: frozen values without behaviour."""
+"""What goes into the engine and comes out of it: frozen values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -30,6 +30,26 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOverrides:
+    """What a client asks of the sampling, with the names of SamplingParams; None leaves the model's own default."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logit_bias: tuple[tuple[int, float], ...] | None = None
+    seed: int | None = None
+
+    def over(self, defaults: SamplingParams) -> SamplingParams:
+        """`defaults` with everything that is set here."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(defaults, **{name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ carries `finish_reason` or `error`.
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from labkit.engine.types import FinishReason, SamplingParams, Timings, Usage
+from labkit.engine.types import FinishReason, SamplingOverrides, Timings, Usage
 
 WireFinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -31,7 +31,7 @@ class Generate:
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True
     response_schema: dict[str, Any] | None = None
-    sampling: SamplingParams = field(default_factory=SamplingParams)
+    sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False

@@ -32,9 +32,7 @@ class Session:
         self._send = send
         self._pid = pid
         self._template = (
-            ChatTemplate(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos))
-            if source
-            else None
+            ChatTemplate(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos)) if source else None
         )
         self._markers_are_tokens = all(self._is_one_token(marker) for marker in (CALL_START, CALL_END))
         self._conversations: dict[str, Conversation] = {}
@@ -95,7 +93,7 @@ class Session:
         return GenerationRequest(
             request_id=message.request_id,
             prompt=tuple(tokens),
-            sampling=message.sampling,
+            sampling=message.sampling.over(model.sampling_defaults),
             max_tokens=message.max_tokens,
             stop=message.stop + one_call,
             constraint=constraint,

@@ -1,6 +1,6 @@
 import pytest
 
-from labkit.engine.native.model import NativeModel
+from labkit.engine.native.model import NativeModel, _number
 from labkit.errors import InvalidRequestError, ModelLoadError
 
 TEXTS = ["hello", " grüße 123", '{"a": [1, 2]}', "日本 👋\n\n\ttab", ""]
@@ -51,3 +51,16 @@ def test_what_is_no_model_is_refused(tmp_path):
         NativeModel(broken)
     with pytest.raises(ModelLoadError, match="there is no file"):
         NativeModel(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [(None, None), ("0.000000", 0.0), ("0.7", 0.7), ("nan", None), ("-1", None), ("inf", None), ("x", None)],
+)
+def test_what_a_file_recommends_is_taken_when_it_is_a_sensible_number(text, number):
+    assert _number(text) == number
+
+
+def test_metadata_of_the_file(backend):
+    assert backend.model.metadata("general.architecture") == "qwen3"
+    assert backend.model.metadata("no.such.key") is None

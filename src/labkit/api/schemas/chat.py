@@ -1,6 +1,6 @@
 """The body of POST /v1/chat/completions: the fields that are honoured, with their bounds.
 
-Defaults of sampling live in `SamplingParams` alone: a field that is absent or null here leaves them untouched.
+A field that is absent or null leaves the default of the model, or else of `SamplingParams`.
 """
 
 from typing import Annotated, Any, Literal

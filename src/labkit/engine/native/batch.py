@@ -53,9 +53,7 @@ class NativeBatch:
         self._wants_logits[0] = True
         self.num_tokens = 1
 
-    def add(
-        self, tokens: Sequence[int] | npt.NDArray[np.int32], start: int, slot: int, *, wants_logits: bool
-    ) -> None:
+    def add(self, tokens: Sequence[int] | npt.NDArray[np.int32], start: int, slot: int, *, wants_logits: bool) -> None:
         """Add consecutive tokens of `slot` from position `start` on. Raises ForwardError when they do not fit."""
         begin, end = self.num_tokens, self.num_tokens + len(tokens)
         if end > self.capacity:

@@ -2,15 +2,25 @@
 
 import ctypes
 import functools
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
 
 from labkit.engine.native import library
+from labkit.engine.types import SamplingParams
 from labkit.errors import InvalidRequestError, ModelLoadError
 
 _MAX_PIECE_BYTES = 4096
+_SAMPLING_KEYS = {
+    "temperature": "general.sampling.temp",
+    "top_k": "general.sampling.top_k",
+    "top_p": "general.sampling.top_p",
+    "min_p": "general.sampling.min_p",
+    "repetition_penalty": "general.sampling.penalty_repeat",
+}
 _CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL
 _USER_DEFINED = llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
 
@@ -37,7 +47,7 @@ class NativeModel:
         self._pointer: Any = pointer
         self.vocab: Any = llama_cpp.llama_model_get_vocab(pointer)
         self.vocab_size = llama_cpp.llama_vocab_n_tokens(self.vocab)
-        self._buffer = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
+        self._buffer: Any = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
 
     @property
     def pointer(self) -> Any:
@@ -78,6 +88,21 @@ class NativeModel:
         """The Jinja source stored in the file."""
         source = llama_cpp.llama_model_chat_template(self.pointer, None)
         return source.decode(errors="replace") if source else None
+
+    @functools.cached_property
+    def sampling_defaults(self) -> SamplingParams:
+        """What the file recommends (`general.sampling.*`); labkit's defaults where it says nothing sensible."""
+        found = {
+            name: number for name, key in _SAMPLING_KEYS.items() if (number := _number(self.metadata(key))) is not None
+        }
+        if "top_k" in found:
+            found["top_k"] = int(found["top_k"])
+        return replace(SamplingParams(), **found)
+
+    def metadata(self, key: str) -> str | None:
+        """A value of the file's header as text; None when the key is absent."""
+        size = llama_cpp.llama_model_meta_val_str(self.pointer, key.encode(), self._buffer, _MAX_PIECE_BYTES)
+        return self._buffer.value.decode(errors="replace") if size >= 0 else None
 
     @property
     def adds_bos(self) -> bool:
@@ -123,14 +148,10 @@ class NativeModel:
         """Token ids of `text`. `parse_special` reads `<|im_end|>` and its like as tokens, not as text."""
         raw = text.encode()
         buffer = (llama_cpp.llama_token * (len(raw) + 8))()
-        count = llama_cpp.llama_tokenize(
-            self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special
-        )
+        count = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special)
         if count < 0:
             buffer = (llama_cpp.llama_token * -count)()
-            count = llama_cpp.llama_tokenize(
-                self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special
-            )
+            count = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special)
         if count < 0:
             raise InvalidRequestError("the text is too long to tokenize", param="messages")
         return list(buffer[:count])
@@ -140,3 +161,12 @@ class NativeModel:
         if not 0 <= token < self.vocab_size:
             raise InvalidRequestError(f"token id {token} is outside the vocabulary of {self.vocab_size}")
         return token
+
+
+def _number(text: str | None) -> float | None:
+    """A finite, non-negative number, or None: files are not to be trusted with anything else."""
+    try:
+        number = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
