@@ -51,6 +51,8 @@ def _write_metadata(writer: gguf.GGUFWriter, model: TinyModel, info: ModelInfo, 
     writer.add_name(info.name)
     writer.add_description(info.description)
     writer.add_license(info.license)
+    # So small a model is right or lost at its first choice: programs that do not ask for another temperature get none.
+    writer.add_sampling_temp(0.0)
     writer.add_file_type(QUANTIZATIONS[quantization][1])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_context_length(config.context_tokens)

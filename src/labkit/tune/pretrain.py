@@ -21,9 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from labkit.tune.batches import Batch, step_batches
+from labkit.tune.export_gguf import ModelInfo, export_gguf
 from labkit.tune.muon import Muon
 from labkit.tune.nano.benchmark import benchmark_items
-from labkit.tune.nano.conversation import build_conversation, render
+from labkit.tune.nano.conversation import TEMPLATE_FILE, build_conversation, render
 from labkit.tune.nano.tokenizer import load_tokenizer, train_tokenizer
 from labkit.tune.nano.word_lists import CONTENT_WORDS
 from labkit.tune.recipe import Recipe
@@ -52,8 +53,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class PretrainResult:
-    """Where the run left its files, and its totals."""
+    """Where the run left its files, and its totals. `model_file` is the GGUF to serve."""
 
+    model_file: Path
     checkpoint: Path
     tokenizer: Path
     final_loss: float
@@ -81,7 +83,7 @@ class _Run:
 def run(
     recipe: Recipe, out_dir: Path, *, resume: bool = False, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> PretrainResult:
-    """Trains to the recipe's last step; writes tokenizer, checkpoints and log into `out_dir`.
+    """Trains to the recipe's last step; writes tokenizer, checkpoints, log and GGUF file into `out_dir`.
 
     Blocks until done. With `resume` it continues from the checkpoint in `out_dir` if there is one. Interrupting it
     loses at most the steps since that checkpoint.
@@ -113,6 +115,7 @@ def run(
         if state.step % recipe.save.checkpoint_every_steps == 0 or state.step == recipe.steps:
             _save(state, out_dir / CHECKPOINT_NAME)
     return PretrainResult(
+        _export(state, out_dir / f"{recipe.name}-q8_0.gguf"),
         out_dir / CHECKPOINT_NAME,
         out_dir / TOKENIZER_NAME,
         state.loss,
@@ -223,6 +226,13 @@ def _scores_if_due(state: _Run) -> dict[str, float]:
     if state.step % save.eval_every_steps and state.step != state.recipe.steps:
         return {}
     return score_items(state.model, state.tokenizer, benchmark_items(None, save.eval_items, _EVAL_SEED))
+
+
+def _export(state: _Run, path: Path) -> Path:
+    info = ModelInfo(state.recipe.name, state.recipe.description)
+    template = TEMPLATE_FILE.read_text(encoding="utf-8")
+    export_gguf(state.model, state.tokenizer, template, info, path)
+    return path
 
 
 def _log(path: Path, progress: Progress) -> None:

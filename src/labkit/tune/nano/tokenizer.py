@@ -72,6 +72,11 @@ def _with_spaced_words(data: dict[str, dict], words: list[str], num_words: int) 
     for word in [word for word in words if word in vocab and len(word) >= _MIN_SPACED_LETTERS][:num_words]:
         merges.append((_SPACE, word))
         vocab[_SPACE + word] = len(vocab)
+    return build_tokenizer(vocab, merges)
+
+
+def build_tokenizer(vocab: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+    """The deployed tokenizer from its parts, as they stand in tokenizer.json and in the GGUF file."""
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     tokenizer.pre_tokenizer = _pre_tokenizer(isolate_letters=False)
     tokenizer.decoder = decoders.ByteLevel()
