@@ -13,9 +13,7 @@ def events(raw: bytes):
     parts = raw.split(b"\n\n")
     assert parts.pop() == b""
     return [
-        part.removeprefix(b"data: ").decode()
-        if part == b"data: [DONE]"
-        else json.loads(part.removeprefix(b"data: "))
+        part.removeprefix(b"data: ").decode() if part == b"data: [DONE]" else json.loads(part.removeprefix(b"data: "))
         for part in parts
     ]
 

@@ -129,9 +129,7 @@ def test_what_is_not_supported_is_refused_when_it_asks_for_something(name):
     assert "not supported yet" in error.message
 
 
-@pytest.mark.parametrize(
-    ("name", "default"), [(name, value) for name in REFUSED for value in (*REFUSED[name], None)]
-)
+@pytest.mark.parametrize(("name", "default"), [(name, value) for name in REFUSED for value in (*REFUSED[name], None)])
 def test_what_is_not_supported_may_be_sent_with_its_default(name, default):
     assert call(**{name: default}).ignored == ()
 

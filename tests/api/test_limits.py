@@ -27,9 +27,7 @@ def test_no_host_is_refused():
         check_origin(Headers({}), "GET", LOOPBACK_NAMES)
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost:3000", "http://localhost", ""]
-)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000", "http://localhost", ""])
 def test_foreign_origins_are_refused(origin):
     with pytest.raises(RefusedError, match="Origin"):
         check_origin(Headers({"host": "localhost:8642", "origin": origin}), "GET", LOOPBACK_NAMES)
@@ -53,9 +51,7 @@ def test_json_is_accepted(kind):
     check_content(Headers({"content-type": kind}))
 
 
-@pytest.mark.parametrize(
-    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; a=b"]
-)
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; a=b"])
 def test_what_a_web_form_can_send_is_refused(kind):
     with pytest.raises(UnsupportedContentError, match="content type"):
         check_content(Headers({"content-type": kind}))

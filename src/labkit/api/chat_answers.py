@@ -33,9 +33,7 @@ class ChatChunks:
         usage = {**self._head, "choices": [], "usage": usage_object(delta.usage), **extra}
         return [self._choice({}, delta.finish_reason), sse.event(usage), sse.DONE]
 
-    def _choice(
-        self, news: dict[str, Any], finish_reason: str | None, extra: dict[str, Any] | None = None
-    ) -> bytes:
+    def _choice(self, news: dict[str, Any], finish_reason: str | None, extra: dict[str, Any] | None = None) -> bytes:
         body = self._role | news
         self._role = {}
         choice = {"index": 0, "delta": body, "logprobs": None, "finish_reason": finish_reason}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from labkit.errors import LabkitError
 from labkit.worker.messages import Delta
 
 PING_SECONDS = 15.0
+WATCH_SECONDS = 1.0
 WRITE_SECONDS = 30.0
 PING = b": ping\n\n"
 _logger = logging.getLogger("labkit.api")
@@ -47,18 +49,18 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._answer = answer
         self._encode = encode
-        self._last_write = 0.0
+        self._last_write = monotonic()
+        self._write_started: float | None = None
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the answer is over or the client leaves; then the request is cancelled."""
-        writing = asyncio.create_task(self._write(send))
-        beside = [asyncio.create_task(wait_until_gone(receive)), asyncio.create_task(self._ping(writing, send))]
+        """Send events until the answer is over or the client leaves or reads nothing; then the request is cancelled."""
+        tasks = [asyncio.create_task(work) for work in (self._write(send), wait_until_gone(receive), self._watch(send))]
         try:
-            await asyncio.wait([writing, beside[0]], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (writing, *beside):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(writing, *beside, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._answer.aclose()
 
     async def _write(self, send: Send) -> None:
@@ -69,23 +71,27 @@ class EventStream(Response):
                     await self._send(send, events)
         except LabkitError as error:
             await self._send(send, event(errors.envelope(error)))
-        except TimeoutError:
-            return  # the client reads nothing: there is nobody to tell
         except Exception:
             _logger.exception("unexpected error in a stream")
             await self._send(send, event(errors.bug_envelope()))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send, body: bytes) -> None:
-        async with asyncio.timeout(WRITE_SECONDS):
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-        self._last_write = asyncio.get_running_loop().time()
+        self._write_started = monotonic()
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        self._write_started = None
+        self._last_write = monotonic()
 
-    async def _ping(self, writing: asyncio.Task[None], send: Send) -> None:
-        # Proxies and clients give up on silent connections; a long prefill is silent.
-        clock = asyncio.get_running_loop().time
-        self._last_write = clock()
-        while not writing.done():
-            await asyncio.sleep(max(self._last_write + PING_SECONDS - clock(), 0.1))
-            if clock() - self._last_write >= PING_SECONDS:
-                await self._send(send, PING)
+    async def _watch(self, send: Send) -> None:
+        """Return when a write takes too long. Ping in silence: proxies and clients give up on silent connections.
+
+        One timer a second for a stream costs less than one for every token.
+        """
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._write_started is None:
+                if monotonic() - self._last_write >= PING_SECONDS:
+                    async with asyncio.timeout(WRITE_SECONDS):
+                        await self._send(send, PING)
+            elif monotonic() - self._write_started > WRITE_SECONDS:
+                return
