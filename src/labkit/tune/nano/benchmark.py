@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from labkit.tune.nano.conversation import join_samples
-from labkit.tune.nano.sample import Message, Tool, answer_text
+from labkit.tune.nano.sample import Message, Tool, answer_text, wire_message
 from labkit.tune.nano.tasks import TASKS
 from labkit.tune.nano.words import Source
 
@@ -63,5 +63,7 @@ def _task_items(task: str, num_items: int, seed: int) -> list[ScoreItem]:
         sample = TASKS[task](source)
         conversation = join_samples(rng, [sample])
         *messages, last = conversation.messages
-        found.setdefault(repr(messages), ScoreItem(task, tuple(messages), conversation.tools, answer_text(last)))
+        found.setdefault(
+            repr(messages), ScoreItem(task, tuple(map(wire_message, messages)), conversation.tools, answer_text(last))
+        )
     return list(found.values())

@@ -50,18 +50,41 @@ def call_message(*calls: tuple[str, dict[str, Any]]) -> Message:
     return {
         "role": "assistant",
         "content": "",
-        "tool_calls": [{"type": "function", "function": {"name": name, "arguments": args}} for name, args in calls],
+        "tool_calls": [
+            {"id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": args}}
+            for index, (name, args) in enumerate(calls)
+        ],
     }
 
 
 def answer_text(message: Message) -> str:
-    """An assistant message as the text the model writes, tool calls included; arguments may be objects or JSON text."""
+    """An assistant message as the text the model writes, tool calls included.
+
+    Arguments may be objects or JSON text; text that is no JSON, which a model can produce, stays as it is.
+    """
     blocks = [message.get("content") or ""]
     for call in message.get("tool_calls") or ():
         function = call["function"]
-        arguments = function["arguments"]
-        if isinstance(arguments, str):
-            arguments = json.loads(arguments or "{}")
-        body = f'{{"name": {to_json(function["name"])}, "arguments": {to_json(arguments)}}}'
+        body = f'{{"name": {to_json(function["name"])}, "arguments": {_arguments_text(function["arguments"])}}}'
         blocks.append(f"<tool_call>{body}</tool_call>")
     return "\n".join(block for block in blocks if block)
+
+
+def wire_message(message: Message) -> Message:
+    """The message as the OpenAI API carries it: tool-call arguments as JSON text."""
+    if "tool_calls" not in message:
+        return message
+    calls = [
+        call | {"function": call["function"] | {"arguments": _arguments_text(call["function"]["arguments"])}}
+        for call in message["tool_calls"]
+    ]
+    return message | {"tool_calls": calls}
+
+
+def _arguments_text(arguments: object) -> str:
+    if not isinstance(arguments, str):
+        return to_json(arguments)
+    try:
+        return to_json(json.loads(arguments or "{}"))
+    except ValueError:
+        return arguments

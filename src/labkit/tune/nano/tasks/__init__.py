@@ -32,6 +32,7 @@ TASKS: dict[str, Callable[[Source], Sample]] = {
     "add": arithmetic.add,
     "subtract": arithmetic.subtract,
     "multiply": arithmetic.multiply,
+    "sums": arithmetic.sums,
 }
 
 __all__ = ["TASKS"]

@@ -54,6 +54,24 @@ def multiply(source: Source) -> Sample:
     return single(question, f"{a} * {b} = {a * b}")
 
 
+_OPERATORS = ("+", "+", "+", "+", "-", "-", "-", "-", "*")
+_SUMS = ("Calculate: {}", "Compute: {}", "{}", "Work these out: {}", "What are {}", "Solve:\n{}")
+
+
+def sums(source: Source) -> Sample:
+    """Four to ten problems at once: a single sum spends most of its tokens on the chat around it."""
+    problems = []
+    for _ in range(source.integer(4, 10)):
+        operator = source.pick(_OPERATORS)
+        a, b = _operands(source, operator, 12 if operator == "*" else 99)
+        result = {"+": a + b, "-": a - b, "*": a * b}[operator]
+        problems.append((f"{a}{operator}{b}", f"{a} {operator} {b}", result))
+    asked = [source.pick((tight, wide)) for tight, wide, _ in problems]
+    separator = source.pick((", ", "; ", "\n", ", "))
+    answer = separator.join(f"{wide} = {result}" for _, wide, result in problems)
+    return single(source.pick(_SUMS).format(separator.join(asked)), answer)
+
+
 _GREATER = ("Which is {}, {a} or {b}?", "Which number is {}: {a} or {b}?", "What is {}, {a} or {b}?", "{}: {a} or {b}?")
 
 

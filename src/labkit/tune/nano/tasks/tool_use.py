@@ -109,7 +109,7 @@ def _request(case: ToolCase) -> tuple[Message, Message]:
 
 
 def _outcome(case: ToolCase) -> tuple[Message, Message]:
-    result: Message = {"role": "tool", "content": case.result}
+    result: Message = {"role": "tool", "tool_call_id": "call_0", "content": case.result}
     return result, {"role": "assistant", "content": case.answer}
 
 
