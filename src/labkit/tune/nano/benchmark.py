@@ -63,7 +63,6 @@ def _task_items(task: str, num_items: int, seed: int) -> list[ScoreItem]:
         sample = TASKS[task](source)
         conversation = join_samples(rng, [sample])
         *messages, last = conversation.messages
-        found.setdefault(
-            repr(messages), ScoreItem(task, tuple(map(wire_message, messages)), conversation.tools, answer_text(last))
-        )
+        asked = tuple(map(wire_message, messages))
+        found.setdefault(repr(asked), ScoreItem(task, asked, conversation.tools, answer_text(last)))
     return list(found.values())
