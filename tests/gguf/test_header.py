@@ -189,9 +189,7 @@ def _mutant(raw, header_bytes, chance):
         elif action == 1:
             damaged[place] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
         elif action == 2:
-            damaged[place : place + 8] = struct.pack(
-                "<Q", chance.choice((0, 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1))
-            )
+            damaged[place : place + 8] = struct.pack("<Q", chance.choice((0, 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)))
         else:
             del damaged[place : place + chance.randrange(1, 9)]
     return bytes(damaged)

@@ -20,6 +20,7 @@ def test_a_good_file_passes_and_its_header_comes_back(tmp_path):
     [
         {"tokenizer.ggml.tokens": [*TOKENS[:-2], "", ""]},
         {"tokenizer.ggml.tokens": [*(token.encode() for token in TOKENS[:-1]), b"\xff\xfe"]},
+        {"tokenizer.ggml.tokens": [*TOKENS[:-1], "xy\0z"]},
         {"tokenizer.ggml.padding_token_id": 2**32 - 1},
         {"tokenizer.ggml.bos_token_id": None},
         {"tokenizer.ggml.scores": None, "tokenizer.ggml.token_type": None},
@@ -60,6 +61,7 @@ def test_unusual_files_that_load_are_not_refused(tmp_path, changes):
         ({"llama.expert_count": 8, "llama.expert_used_count": 9}, "9 of 8 experts"),
         ({"llama.expert_count": 8, "llama.expert_used_count": 0}, "0 of 8 experts"),
         ({"llama.expert_used_count": 2}, "2 of 0 experts"),
+        ({"llama.expert_used_count": writer.uint32s([2, 4])}, "4 of 0 experts"),
         ({"llama.expert_count": 513, "llama.expert_used_count": 2}, "expert_count"),
         ({"tokenizer.ggml.model": None}, "no tokenizer"),
         ({"tokenizer.ggml.model": "none"}, "without a tokenizer"),
@@ -69,6 +71,7 @@ def test_unusual_files_that_load_are_not_refused(tmp_path, changes):
         ({"tokenizer.ggml.tokens": None}, "vocabulary is empty"),
         ({"tokenizer.ggml.tokens": [*TOKENS[:-1], "a"]}, "twice"),
         ({"tokenizer.ggml.tokens": [*TOKENS[:-2], "", "[EMPTY_261]"]}, "EMPTY_261"),
+        ({"tokenizer.ggml.tokens": [*TOKENS[:-1], "a\0b"]}, "twice"),
         ({"tokenizer.ggml.tokens": [token.replace("<0xC3>", "<1xC3>") for token in TOKENS]}, "byte 0xC3"),
         ({"tokenizer.ggml.tokens": [*TOKENS, "extra"]}, "one number for each of 264"),
         ({"tokenizer.ggml.scores": [0.0] * 3}, "scores"),

@@ -255,7 +255,5 @@ def _check_layout(tensors: tuple[TensorInfo, ...], alignment: int, data_bytes: i
             raise invalid(path, f"the tensor {tensor.name!r} starts at {tensor.offset}, {expected} is its place")
         if tensor.offset + tensor.num_bytes > data_bytes:
             missing = tensor.offset + tensor.num_bytes - data_bytes
-            raise invalid(
-                path, f"it is cut: the tensor {tensor.name!r} ends {missing} bytes behind the file's end"
-            )
+            raise invalid(path, f"it is cut: the tensor {tensor.name!r} ends {missing} bytes behind the file's end")
         expected += -(-tensor.num_bytes // alignment) * alignment

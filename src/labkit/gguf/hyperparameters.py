@@ -37,9 +37,9 @@ BOUNDS = {
     "ssm.group_count": (0, 1 << 16),
     "vocab_size": (1, 1 << 26),
 }
-POSITIVE = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon", "rope.freq_base")
+POSITIVE = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
 ROPE_SCALINGS = {"none", "linear", "yarn", "longrope"}
-FINITE = ("rope.scaling.factor", "rope.scaling.attn_factor", "attention.scale", "logit_scale")
+FINITE = ("rope.freq_base", "rope.scaling.factor", "rope.scaling.attn_factor", "attention.scale", "logit_scale")
 
 
 def check_hyperparameters(header: GgufHeader) -> None:
@@ -105,7 +105,8 @@ def _check_floats(header: GgufHeader, architecture: str) -> None:
         if value is None:
             continue
         if not isinstance(value, float) or not math.isfinite(value) or (name in POSITIVE and value <= 0):
-            raise invalid(header.path, f"'{key}' is {value!r}, not a positive number")
+            wanted = "positive" if name in POSITIVE else "finite"
+            raise invalid(header.path, f"'{key}' is {value!r}, not a {wanted} number")
 
 
 def _check_layers(header: GgufHeader, architecture: str, num_layers: int) -> None:
@@ -127,7 +128,8 @@ def _check_layers(header: GgufHeader, architecture: str, num_layers: int) -> Non
 
 def _check_experts(header: GgufHeader, architecture: str) -> None:
     total = header.integer(f"{architecture}.expert_count") or 0
-    used = header.integer(f"{architecture}.expert_used_count") or 0
+    per_layer = header.numbers(f"{architecture}.expert_used_count")
+    used = header.integer(f"{architecture}.expert_used_count") or int(max(per_layer or (), default=0))
     if used > total or (total > 0 and used == 0):
         raise invalid(header.path, f"it says that {used} of {total} experts are used")
 

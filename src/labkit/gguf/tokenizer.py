@@ -32,6 +32,8 @@ def check_tokenizer(header: GgufHeader) -> None:
     tokens = header.strings(PREFIX + "tokens")
     if not tokens:
         raise _invalid(header, "its vocabulary is empty")
+    # llama.cpp reads a token up to its first NUL, which can make two tokens one.
+    tokens = tuple(token.partition(b"\0")[0] for token in tokens)
     _check_unique(header, tokens)
     _check_lengths(header, len(tokens))
     _check_special_ids(header, len(tokens))
@@ -92,9 +94,7 @@ def _check_special_ids(header: GgufHeader, num_tokens: int) -> None:
 
 def _check_embedding_rows(header: GgufHeader, num_tokens: int) -> None:
     for tensor in header.tensors:
-        if tensor.name == "token_embd.weight" and (
-            len(tensor.dimensions) < 2 or tensor.dimensions[1] != num_tokens
-        ):
+        if tensor.name == "token_embd.weight" and (len(tensor.dimensions) < 2 or tensor.dimensions[1] != num_tokens):
             raise _invalid(header, f"its embedding has the shape {tensor.dimensions} for {num_tokens} tokens")
 
 
