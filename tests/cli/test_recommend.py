@@ -41,6 +41,9 @@ def test_this_machine_always_has_something_to_run(tmp_path):
     found = json.loads(result.stdout)
     assert found["already_here"]["model_id"] == "labkit-nano"
     assert len(found["ranking"]["recommendations"]) + len(found["ranking"]["dropped"]) >= 80
+    assert found["ranking"]["machine"]["ram_bandwidth_source"] == "measured"
+    again = json.loads(recommend("--json", home=tmp_path).stdout)["ranking"]["machine"]
+    assert again["ram_bandwidth_bytes_per_second"] == found["ranking"]["machine"]["ram_bandwidth_bytes_per_second"]
 
 
 def test_json_says_where_each_fact_comes_from(tmp_path):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from labkit.cli import output
-from labkit.errors import InputError
+from labkit.errors import InputError, InsufficientMemoryError
 
 if TYPE_CHECKING:
     from labkit.hardware import HardwareProfile
@@ -27,9 +27,7 @@ def recommend(
     profile: str | None = typer.Option(
         None, "--profile", metavar="FILE|NAME", help="Another machine: a TOML file, or one that labkit knows."
     ),
-    explain: bool = typer.Option(
-        False, "--explain", help="Say why for each, and what was left out for which reason."
-    ),
+    explain: bool = typer.Option(False, "--explain", help="Say why for each, and what was left out for which reason."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
     """Recommend models that fit this machine, best sourced score first.
@@ -59,12 +57,12 @@ def recommend(
 
 
 def _profile(name_or_path: str | None, settings: "Settings") -> "HardwareProfile":
-    """The machine asked for: this one by default, quickly, with what was measured before."""
+    """The machine asked for: this one by default."""
     from labkit.catalog import nearest
-    from labkit.hardware import detect_hardware, load_profile, load_shipped_profiles
+    from labkit.hardware import load_profile, load_shipped_profiles
 
     if name_or_path is None:
-        return detect_hardware(settings, measure=False)
+        return _this_machine(settings)
     shipped = load_shipped_profiles()
     if name_or_path in shipped:
         return shipped[name_or_path]
@@ -72,9 +70,21 @@ def _profile(name_or_path: str | None, settings: "Settings") -> "HardwareProfile
     if path.is_file():
         return load_profile(path)
     near = nearest(name_or_path, shipped)
-    hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else f"name a TOML file or one of: {', '.join(sorted(shipped))}"
-    )
+    hint = f"did you mean {' or '.join(near)}?" if near else f"name a TOML file or one of: {', '.join(sorted(shipped))}"
     raise InputError(f"there is no machine profile '{name_or_path}'", hint=hint)
+
+
+def _this_machine(settings: "Settings") -> "HardwareProfile":
+    """The machine labkit runs on, with the bandwidth measured before; the first time it is measured now."""
+    from dataclasses import replace
+
+    from labkit.hardware import detect_hardware, load_or_measure_bandwidth
+
+    found = detect_hardware(settings, measure=False)
+    if found.measured is not None:
+        return found
+    try:
+        with output.talk().status("measuring this machine's memory, once"):
+            return replace(found, measured=load_or_measure_bandwidth(settings))
+    except InsufficientMemoryError:
+        return found
