@@ -27,9 +27,7 @@ def architecture(model: CatalogModel) -> ModelArchitecture:
         vocab_size=shape.vocab_size,
         context_tokens=model.context_tokens,
         num_parameters=model.num_text_parameters or model.num_parameters,
-        experts=MixtureOfExperts(experts.num_experts, experts.num_used, experts.expert_ffn_size)
-        if experts
-        else None,
+        experts=MixtureOfExperts(experts.num_experts, experts.num_used, experts.expert_ffn_size) if experts else None,
         embedding_size=model.embedding_size,
         tied_embeddings=shape.tied_embeddings,
         per_layer_embedding_size=attention.per_layer_embedding_size,

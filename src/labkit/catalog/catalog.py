@@ -124,6 +124,4 @@ def _read(path: Path, kind: type) -> Any:
 
 def _problems(path: Path, problems: list[str]) -> InputError:
     listed = "\n".join(f"  - {problem.lstrip(': ')}" for problem in problems)
-    return InputError(
-        f"{path} is not a valid catalogue:\n{listed}", hint="correct these lines, or move the file away"
-    )
+    return InputError(f"{path} is not a valid catalogue:\n{listed}", hint="correct these lines, or move the file away")

@@ -29,9 +29,7 @@ def print_local(refs: Iterable["ModelRef"], settings: "Settings") -> None:
         where = "comes with labkit" if ref.source == "embedded" else ref.source
         table.add_row(ref.name, size, ref.license or "not stated", where)
     output.console().print(table, soft_wrap=False)
-    output.talk().print(
-        f"GGUF files are found in {settings.models_folder}", style="dim", soft_wrap=True, markup=False
-    )
+    output.talk().print(f"GGUF files are found in {settings.models_folder}", style="dim", soft_wrap=True, markup=False)
 
 
 def print_known(models: Iterable["CatalogModel"], settings: "Settings") -> None:

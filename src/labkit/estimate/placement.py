@@ -169,9 +169,7 @@ class _Planner:
         speed = decode_speed((gpu, cpu)) if gpu and cpu else None
         reason = f"its experts, {render_bytes(experts)}, stay in system memory"
         device_name = f"{device.name} + {ON_CPU}"
-        return Placement(
-            "experts in RAM", device_name, context, memory, device.budget_bytes, speed, reason, experts
-        )
+        return Placement("experts in RAM", device_name, context, memory, device.budget_bytes, speed, reason, experts)
 
     def split(self, device: Device, context: ContextSettings) -> Placement | None:
         """As many layers as fit on the accelerator, the others in system memory."""
@@ -181,12 +179,7 @@ class _Planner:
         room = device.budget_bytes - memory.compute_bytes - memory.reserve_bytes
         share = min(room / movable, 1.0) if movable else 0.0
         rest = (1 - share) * movable + self.weights.host_bytes
-        if (
-            ram is None
-            or device.unified
-            or share < LEAST_GPU_SHARE
-            or rest + memory.compute_bytes + MARGIN_BYTES > ram
-        ):
+        if ram is None or device.unified or share < LEAST_GPU_SHARE or rest + memory.compute_bytes + MARGIN_BYTES > ram:
             return None
         weights, cache, layers = (
             self.weights.bytes_per_token,

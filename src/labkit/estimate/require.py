@@ -47,9 +47,7 @@ def _needed(memory: MemoryEstimate) -> int:
     return round(memory.high * (1 + MARGIN_SHARE))
 
 
-def _hint(
-    name: str, architecture: ModelArchitecture, weights: Weights, budget: int, context: ContextSettings
-) -> str:
+def _hint(name: str, architecture: ModelArchitecture, weights: Weights, budget: int, context: ContextSettings) -> str:
     tokens = context.context_tokens // 2
     while tokens >= LEAST_CONTEXT_TOKENS:
         memory = estimate_memory(architecture, weights, replace(context, context_tokens=tokens))

@@ -103,9 +103,7 @@ def _from_path(text: str, settings: Settings) -> ModelRef:
         return inside
     if path.is_dir():
         listed = ", ".join(sorted(entry.name for entry in path.glob("*.gguf"))[:3])
-        raise ModelNotFoundError(
-            text, hint=f"it is a folder; name a file in it: {listed or 'it has no .gguf files'}"
-        )
+        raise ModelNotFoundError(text, hint=f"it is a folder; name a file in it: {listed or 'it has no .gguf files'}")
     if path.exists():
         return ModelRef(path.stem, path)  # a pipe or a device: the validator says what is wrong
     neighbours = nearest(path.name, (entry.name for entry in path.parent.glob("*.gguf")))
@@ -144,9 +142,7 @@ def _names(paths: Iterable[Path], folder: Path) -> dict[Path, str]:
     """Short names where they are unique, else the path inside the folder without its suffix."""
     paths = list(paths)
     stems = [path.stem.casefold() for path in paths]
-    return {
-        path: path.stem if stems.count(path.stem.casefold()) == 1 else _relative(path, folder) for path in paths
-    }
+    return {path: path.stem if stems.count(path.stem.casefold()) == 1 else _relative(path, folder) for path in paths}
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -163,9 +159,7 @@ def _license(path: Path) -> str | None:
 
 def _unknown(name: str, settings: Settings, catalog: Catalog) -> ModelNotFoundError:
     local = [ref.name for ref in list_models(settings)]
-    return ModelNotFoundError(
-        name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)])
-    )
+    return ModelNotFoundError(name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)]))
 
 
 def _not_downloaded(model: CatalogModel, settings: Settings) -> ModelNotFoundError:
