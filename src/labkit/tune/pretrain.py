@@ -175,11 +175,11 @@ def _start(recipe: Recipe, out_dir: Path) -> _Run:
 
 
 def rate_factor(recipe: Recipe, step: int) -> float:
-    """Warm-up, constant, then linear decay to `final_rate` over the last `decay_share` of the steps."""
+    """Warm-up, the phase's rate, then linear decay to `final_rate` over the last `decay_share` of the steps."""
     part = recipe.optimizer
     warm = min(1.0, (step + 1) / max(1, part.warmup_steps))
     left = (recipe.steps - step) / max(1.0, part.decay_share * recipe.steps)
-    return warm * max(part.final_rate, min(1.0, left))
+    return warm * recipe.phase_at(step).rate * max(part.final_rate, min(1.0, left))
 
 
 def _prefetch(state: _Run) -> Iterator[list[Batch]]:

@@ -47,9 +47,13 @@ class ModelPart(_Part):
 
 
 class Phase(_Part):
-    """A mix of tasks from one step on; weights are relative shares of the samples drawn."""
+    """A mix of tasks from one step on; weights are relative shares of the samples drawn.
+
+    `rate` is a factor on the optimizers' rates.
+    """
 
     from_step: Annotated[int, Field(ge=0)]
+    rate: Annotated[float, Field(gt=0)] = 1.0
     weights: dict[str, Annotated[float, Field(gt=0)]]
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ TASKS: dict[str, Callable[[Source], Sample]] = {
     "subtract": arithmetic.subtract,
     "multiply": arithmetic.multiply,
     "sums": arithmetic.sums,
+    "drill": arithmetic.drill,
 }
 
 __all__ = ["TASKS"]

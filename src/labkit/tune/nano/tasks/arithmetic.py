@@ -60,10 +60,34 @@ _SUMS = ("Calculate: {}", "Compute: {}", "{}", "Work these out: {}", "What are {
 
 def sums(source: Source) -> Sample:
     """Four to ten problems at once: a single sum spends most of its tokens on the chat around it."""
-    problems = []
+    drawn = []
     for _ in range(source.integer(4, 10)):
         operator = source.pick(_OPERATORS)
-        a, b = _operands(source, operator, 12 if operator == "*" else 99)
+        drawn.append((*_operands(source, operator, 12 if operator == "*" else 99), operator))
+    return _work_out(source, drawn)
+
+
+def drill(source: Source) -> Sample:
+    """Four to twelve problems of one operator, many with one digit or full tens: easy ones teach the digits."""
+    operator = source.pick(("+", "-"))
+
+    def operand() -> int:
+        return source.pick(
+            (source.integer(0, 9), source.integer(0, 99), source.integer(0, 99), 10 * source.integer(0, 9))
+        )
+
+    def operands() -> tuple[int, int]:
+        return operand(), operand()
+
+    def key(pair: tuple[int, int]) -> str:
+        return f"{pair[0]} {operator} {pair[1]}"
+
+    return _work_out(source, [(*source.draw(operands, key), operator) for _ in range(source.integer(4, 12))])
+
+
+def _work_out(source: Source, drawn: list[tuple[int, int, str]]) -> Sample:
+    problems = []
+    for a, b, operator in drawn:
         result = {"+": a + b, "-": a - b, "*": a * b}[operator]
         problems.append((f"{a}{operator}{b}", f"{a} {operator} {b}", result))
     asked = [source.pick((tight, wide)) for tight, wide, _ in problems]
