@@ -67,7 +67,7 @@ def test_ctrl_c_in_the_program_leaves_no_orphan(tmp_path, model, number):
         process.stdout.readline()
     time.sleep(0.2)
     os.killpg(process.pid, number)
-    said, _ = process.communicate()
+    said, _ = process.communicate(timeout=60)
     assert said == "interrupted\n"
     assert not any(worker.is_running() for worker in workers)
 
@@ -81,5 +81,5 @@ def test_a_program_that_is_killed_leaves_no_orphan(tmp_path):
     process.stdout.readline()
     workers = psutil.Process(process.pid).children()
     process.kill()
-    process.communicate()
+    process.communicate(timeout=60)
     wait_for(lambda: not any(alive(worker.pid) for worker in workers))

@@ -35,7 +35,7 @@ def front(folder, *models, wait_ready=True):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def _url(process):
@@ -76,7 +76,7 @@ def test_an_idle_endpoint_leaves_with_zero_and_no_orphan(tmp_path, number):
         children = workers(process)
         assert len(children) == 2
         os.killpg(process.pid, number)
-        assert process.wait() == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
         assert gone(children)
 
@@ -86,7 +86,7 @@ def test_the_first_ctrl_c_drains(tmp_path):
         thread, answer = stream_in_background(url, "slow 60")
         wait_for(lambda: httpx2.get(url + "/health").json()["models"]["echo"]["num_running"])
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait() == 0
+        assert process.wait(timeout=60) == 0
         thread.join()
     assert answer["content"].endswith(b"data: [DONE]\n\n")
 
@@ -100,7 +100,7 @@ def test_the_second_ctrl_c_stops_at_once(tmp_path):
         time.sleep(0.3)
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait() == 0
+        assert process.wait(timeout=60) == 0
         thread.join()
         assert gone(children)
     assert b"the endpoint is stopping" in answer["content"]
@@ -111,7 +111,7 @@ def test_ctrl_c_while_loading_stops_at_once(tmp_path):
         wait_for(lambda: (tmp_path / "worker-slow-load.log").exists() and workers(process))
         children = workers(process)
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait() == 130
+        assert process.wait(timeout=60) == 130
         assert "Traceback" not in process.stderr.read()
         assert gone(children)
 
@@ -126,7 +126,7 @@ def test_ctrl_c_at_any_moment_leaves_no_orphan(tmp_path, moment):
         if process.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 children += workers(process)
-        process.wait()
+        process.wait(timeout=60)
         wait_for(lambda: gone(children))
 
 
@@ -134,7 +134,7 @@ def test_a_front_that_is_killed_takes_its_workers_along(tmp_path):
     with front(tmp_path) as (process, _):
         children = workers(process)
         process.kill()
-        process.wait()
+        process.wait(timeout=60)
         wait_for(lambda: gone(children))
 
 

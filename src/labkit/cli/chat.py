@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from labkit.cli.interrupts import interrupts_end_at_once
 from labkit.errors import ConnectionFailedError, LabkitError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -30,9 +31,10 @@ def chat(
 
     Example: echo "What is 2+3?" | labkit chat nano
     """
-    from labkit.cli.chat_repl import run_repl
-    from labkit.cli.chat_turn import Conversation
-    from labkit.settings import load_settings
+    with interrupts_end_at_once():
+        from labkit.cli.chat_repl import run_repl
+        from labkit.cli.chat_turn import Conversation
+        from labkit.settings import load_settings
 
     settings = load_settings()
     options = {"temperature": temperature, "max_tokens": max_tokens}
@@ -46,7 +48,8 @@ def _connected(
     model: str | None, url: str | None, settings: "Settings"
 ) -> Generator[tuple["ChatClient", str], None, None]:
     """A client of an endpoint that serves the model, and the model's name there."""
-    from labkit.client import ChatClient
+    with interrupts_end_at_once():
+        from labkit.client import ChatClient
 
     address = url or f"http://{settings.host}:{settings.port}"
     with ChatClient(address) as client:
@@ -90,7 +93,9 @@ def _full_name(name: str, settings: "Settings") -> str:
 @contextlib.contextmanager
 def _own_endpoint(model: str, settings: "Settings") -> Generator[tuple[str, str], None, None]:
     from labkit.cli import output
-    from labkit.serving import plan_endpoint, running_endpoint
+
+    with interrupts_end_at_once():
+        from labkit.serving import plan_endpoint, running_endpoint
 
     plan = plan_endpoint([model], settings, host="127.0.0.1", port=0)
     status = output.talk().status(f"loading {model}")

@@ -9,7 +9,7 @@ from labkit.cli import errors, output
 from labkit.cli.chat_commands import Commands, Leave
 from labkit.cli.chat_input import Reader, open_reader
 from labkit.cli.chat_turn import Conversation, Turn, ask
-from labkit.errors import LabkitError
+from labkit.errors import ContextLengthExceededError, LabkitError
 
 if TYPE_CHECKING:
     from labkit.client import ChatClient
@@ -33,7 +33,7 @@ def run_repl(client: "ChatClient", conversation: Conversation, history: Path, *,
             except LabkitError as error:
                 if not reader.interactive:
                     raise
-                errors.report(error)
+                errors.report(_with_chat_hint(error))
             except KeyboardInterrupt:
                 if not reader.interactive:
                     raise
@@ -88,6 +88,12 @@ class _Repl:
             output.print_json_line(turn)
         else:
             _say(f"  [{turn.summary()}]", dim=True)
+
+
+def _with_chat_hint(error: LabkitError) -> LabkitError:
+    if isinstance(error, ContextLengthExceededError):
+        error.hint = "/clear starts over with an empty conversation"
+    return error
 
 
 def _say(text: str, *, dim: bool = False) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labkit.cli import output
+from labkit.cli.interrupts import interrupts_end_at_once
 
 if TYPE_CHECKING:
     from labkit.engine.types import EngineConfig
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL", help="Names of models, or paths of .gguf files; 'nano' comes with labkit."
-        ),
+        typer.Argument(metavar="MODEL", help="Names of models, or paths of .gguf files; 'nano' comes with labkit."),
     ],
     port: int | None = typer.Option(None, min=0, max=65535, help="Port; 0 takes a free one.  [default: 8642]"),
     host: str | None = typer.Option(None, help="Loopback address to listen on.  [default: 127.0.0.1]"),
@@ -36,9 +35,10 @@ def serve(
 
     Example: labkit serve nano --port 0
     """
-    from labkit.serving import plan_endpoint
-    from labkit.serving import serve as run_endpoint
-    from labkit.settings import load_settings
+    with interrupts_end_at_once():
+        from labkit.serving import plan_endpoint
+        from labkit.serving import serve as run_endpoint
+        from labkit.settings import load_settings
 
     engine = _engine(ctx, slots, threads, gpu_layers)
     plan = plan_endpoint(models, load_settings(), host=host, port=port, engine=engine)
