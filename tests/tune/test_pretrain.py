@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import gguf
+from labkit.errors import InputError
 from labkit.resources import data_folder
 from labkit.tune.export_gguf import ModelInfo, export_gguf
 from labkit.tune.nano.conversation import TEMPLATE_FILE
@@ -98,3 +99,16 @@ def test_the_rate_warms_up_holds_and_decays():
     factors = [rate_factor(RECIPE, step) for step in range(RECIPE.steps)]
     assert factors[0] < factors[2] < factors[10] == 1.0
     assert factors[-1] < 0.1
+
+
+def test_a_checkpoint_of_another_model_is_refused(trained: PretrainResult):
+    other = RECIPE.model_copy(update={"model": RECIPE.model.model_copy(update={"num_layers": 3})})
+    with pytest.raises(InputError, match="is of another model"):
+        run(other, trained.checkpoint.parent, resume=True)
+
+
+def test_a_tokenizer_of_another_size_is_refused(trained: PretrainResult, tmp_path: Path):
+    (tmp_path / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    other = RECIPE.model_copy(update={"tokenizer": RECIPE.tokenizer.model_copy(update={"vocab_size": 700})})
+    with pytest.raises(InputError, match="640 tokens, the recipe wants 700"):
+        run(other, tmp_path)

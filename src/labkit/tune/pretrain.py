@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from labkit.errors import InputError
 from labkit.tune.batches import Batch, step_batches
 from labkit.tune.export_gguf import ModelInfo, export_gguf
 from labkit.tune.muon import Muon
@@ -151,14 +152,23 @@ def model_config(recipe: Recipe) -> TinyModelConfig:
 
 
 def prepare_tokenizer(recipe: Recipe, path: Path) -> Tokenizer:
-    """Trains the tokenizer on the last phase's mix, unless `path` has it already."""
+    """Trains the tokenizer on the first phase's mix, unless `path` has it already.
+
+    Raises InputError when it has not the size that the recipe asks for.
+    """
     if not path.exists():
         rng = random.Random(f"{recipe.seed} tokenizer")
-        weights = recipe.phases[-1].weights
+        weights = recipe.phases[0].weights
         texts = (render(build_conversation(rng, weights)) for _ in range(recipe.tokenizer.num_conversations))
         part = recipe.tokenizer
         train_tokenizer(texts, part.vocab_size, part.num_spaced_words, CONTENT_WORDS).save(str(path))
-    return load_tokenizer(path)
+    tokenizer = load_tokenizer(path)
+    if tokenizer.get_vocab_size() != recipe.tokenizer.vocab_size:
+        raise InputError(
+            f"{path} has {tokenizer.get_vocab_size()} tokens, the recipe wants {recipe.tokenizer.vocab_size}",
+            hint="name another folder; if it was just made, ask for more num_conversations",
+        )
+    return tokenizer
 
 
 def _start(recipe: Recipe, out_dir: Path) -> _Run:
@@ -266,6 +276,11 @@ def _save(state: _Run, path: Path) -> None:
 
 def _restore(state: _Run, path: Path) -> None:
     data = torch.load(path, weights_only=True)
+    saved_recipe = Recipe.model_validate_json(data["recipe"])
+    if (saved_recipe.model, saved_recipe.tokenizer) != (state.recipe.model, state.recipe.tokenizer):
+        raise InputError(
+            f"the checkpoint {path} is of another model", hint="name another folder, or that model's recipe"
+        )
     state.model.load_state_dict(data["model"])
     for optimizer, saved in zip(state.optimizers, data["optimizers"], strict=True):
         optimizer.load_state_dict(saved)

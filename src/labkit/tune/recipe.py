@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class TokenizerPart(_Part):
-    """Byte-level BPE, trained on conversations of the last phase's mix."""
+    """Byte-level BPE, trained on conversations of the first phase's mix."""
 
     vocab_size: Annotated[int, Field(ge=300)] = 1536
     num_spaced_words: Annotated[int, Field(ge=0)] = 64
