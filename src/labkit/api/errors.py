@@ -26,7 +26,7 @@ STATUS: dict[type[LabkitError], int] = {
     errors.WorkerDiedError: 502,
     errors.ModelLoadError: 503,
 }
-_TYPES = {403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES = {403: "permission_error", 429: "rate_limit_error"}
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
