@@ -23,9 +23,7 @@ class ChatClient:
     `base_url` may end in /v1 or not. Proxies of the environment are not used for this machine itself.
     """
 
-    def __init__(
-        self, base_url: str, *, api_key: str | None = None, silence_seconds: float = SILENCE_SECONDS
-    ) -> None:
+    def __init__(self, base_url: str, *, api_key: str | None = None, silence_seconds: float = SILENCE_SECONDS) -> None:
         self.url = _normal_url(base_url)
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._http = httpx2.Client(
