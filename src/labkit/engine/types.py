@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
+DEFAULT_CELLS = 8192
 FinishReason = Literal["stop", "length", "cancelled"]
 ConstraintKind = Literal["json_object", "json_schema", "lark"]
 
@@ -131,7 +132,7 @@ class EngineConfig:
 
     Attributes:
         context_tokens: KV cells shared by all running sequences (llama.cpp's `n_ctx`); None makes room for
-            every slot, 8,192 at most. One sequence never gets longer than the model was trained for.
+            every slot, 8,192 at most (`cells_for`). One sequence never gets longer than the model was trained for.
         num_slots: sequences that run at once (`n_seq_max`).
         batch_tokens: most tokens of one forward (`n_batch`).
         ubatch_tokens: physical micro-batch (`n_ubatch`).
@@ -147,3 +148,9 @@ class EngineConfig:
     num_threads: int | None = None
     max_waiting: int = 64
     gpu_layers: int = -1
+
+    def cells_for(self, trained_tokens: int | None) -> int:
+        """KV cells of the context of a model that was trained for `trained_tokens` (None: unknown)."""
+        if self.context_tokens is not None:
+            return self.context_tokens
+        return min((trained_tokens or DEFAULT_CELLS) * self.num_slots, DEFAULT_CELLS)

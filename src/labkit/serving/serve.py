@@ -14,6 +14,7 @@ from labkit.engine.types import EngineConfig
 from labkit.errors import InputError
 from labkit.gguf import file_facts
 from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.fit import require_fit
 from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan, ServedModel
 from labkit.settings import Settings, ensure_writable
@@ -55,12 +56,13 @@ def plan_endpoint(
 ) -> EndpointPlan:
     """Find and validate every model, and prove that logs can be written. Loads and binds nothing.
 
-    Raises ModelNotFoundError, InvalidModelFileError, DataFolderError, InputError.
+    Raises ModelNotFoundError, InvalidModelFileError, InsufficientMemoryError, DataFolderError, InputError.
     """
     models = tuple(find_model(name, settings) for name in names)
     served = [model.ref.name for model in models]
     if len(set(served)) < len(served):
         raise InputError("a model is named twice", hint="name each model once")
+    require_fit(models, engine or EngineConfig(), settings)
     return EndpointPlan(
         models=models,
         logs_folder=ensure_writable(settings.data_folder / "logs"),

@@ -11,7 +11,6 @@ from labkit.engine.native.sampler import SamplerChain
 from labkit.engine.native.threads import measure_best_threads, usable_cores
 from labkit.engine.types import EngineConfig, GenerationRequest
 
-_DEFAULT_CELLS = 8192
 _MOST_SLOTS = 256
 
 
@@ -32,7 +31,7 @@ class NativeBackend:
         try:
             self.context = NativeContext(
                 self.model,
-                context_tokens=config.context_tokens or min(trained * slots, _DEFAULT_CELLS),
+                context_tokens=config.cells_for(trained),
                 num_slots=slots,
                 batch_tokens=max(config.batch_tokens, slots),
                 ubatch_tokens=config.ubatch_tokens,

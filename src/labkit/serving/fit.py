@@ -1,0 +1,47 @@
+"""Whether the models of an endpoint fit this machine's memory, asked before anything is loaded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from labkit.engine.types import EngineConfig
+from labkit.errors import InsufficientMemoryError
+from labkit.estimate import ContextSettings, Machine, machine_from_profile, require_memory, weights_of_file
+from labkit.hardware import detect_hardware
+from labkit.hardware.probes.memory import probe_memory
+from labkit.hardware.source import SystemSource
+from labkit.serving.plan import ServedModel
+from labkit.settings import Settings
+
+
+def require_fit(models: Sequence[ServedModel], engine: EngineConfig, settings: Settings) -> None:
+    """Raise InsufficientMemoryError, with figures and a way out, when the models do not fit together.
+
+    System memory alone is asked first, which costs nothing; accelerators are looked for only where it does not do.
+    """
+    ram = probe_memory(SystemSource()).value.budget_bytes
+    require_all(models, engine, Machine(ram), lambda: machine_from_profile(detect_hardware(settings, measure=False)))
+
+
+def require_all(
+    models: Sequence[ServedModel], engine: EngineConfig, quick: Machine, whole: Callable[[], Machine]
+) -> None:
+    """Judge by `quick`, and by `whole` where that does not do. Pure but for `whole`."""
+    try:
+        _require(models, engine, quick)
+    except InsufficientMemoryError:
+        _require(models, engine, whole())
+
+
+def _require(models: Sequence[ServedModel], engine: EngineConfig, machine: Machine) -> None:
+    for model in models:
+        shape = model.facts.architecture
+        context = ContextSettings(
+            engine.cells_for(shape.context_tokens),
+            num_sequences=engine.num_slots,
+            ubatch_tokens=engine.ubatch_tokens,
+            unified=True,
+            num_outputs=engine.num_slots,
+        )
+        memory = require_memory(model.ref.name, shape, weights_of_file(model.facts), machine, context)
+        if memory is not None and machine.ram_budget_bytes is not None:
+            machine = replace(machine, ram_budget_bytes=machine.ram_budget_bytes - memory.high)

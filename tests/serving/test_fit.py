@@ -1,0 +1,46 @@
+import pytest
+
+from labkit.engine.types import EngineConfig
+from labkit.errors import InsufficientMemoryError
+from labkit.estimate import Device, Machine
+from labkit.serving.fit import require_all, require_fit
+from labkit.serving.serve import find_model
+from labkit.settings import load_settings
+from labkit.units import GIB, MIB
+
+
+@pytest.fixture
+def nano(tmp_path):
+    return find_model("nano", load_settings({"LABKIT_HOME": str(tmp_path)}))
+
+
+def never():
+    raise AssertionError("nobody asked for the whole machine")
+
+
+def test_what_fits_system_memory_asks_no_further(nano):
+    require_all([nano], EngineConfig(), Machine(GIB), never)
+
+
+def test_the_embedded_model_fits_here(nano, tmp_path):
+    require_fit([nano], EngineConfig(), load_settings({"LABKIT_HOME": str(tmp_path)}))
+
+
+def test_an_accelerator_may_save_it(nano):
+    big = EngineConfig(context_tokens=1_000_000)
+    whole = Machine(64 * MIB, devices=(Device("card", "nvidia", 24 * GIB),))
+    require_all([nano], big, Machine(64 * MIB), lambda: whole)
+
+
+def test_what_does_not_fit_says_how_much_and_what_to_type(nano):
+    big = EngineConfig(context_tokens=1_000_000)
+    with pytest.raises(InsufficientMemoryError, match="1,000,000 tokens") as caught:
+        require_all([nano], big, Machine(256 * MIB), lambda: Machine(256 * MIB))
+    assert "--ctx" in caught.value.hint
+
+
+def test_models_that_fit_one_by_one_must_fit_together(nano):
+    machine = Machine(60 * MIB)
+    require_all([nano], EngineConfig(), machine, lambda: machine)
+    with pytest.raises(InsufficientMemoryError):
+        require_all([nano] * 20, EngineConfig(), machine, lambda: machine)
