@@ -33,7 +33,7 @@ def test_a_schema_and_any_object():
 
 def test_a_named_tool_is_the_only_one_in_the_grammar():
     constraint = build(tools=(WEATHER, TIMER), tool_choice="name:set_timer", parallel_tool_calls=False)
-    assert constraint.kind == "lark"
+    assert (constraint.kind, constraint.param) == ("lark", "tools")
     assert "set_timer" in constraint.text
     assert "get_weather" not in constraint.text
     assert "start: call\n" in constraint.text

@@ -60,4 +60,5 @@ def _forced_call(functions: list[dict[str, Any]], parallel: bool, markers_are_to
     schema = {**(calls[0] if len(calls) == 1 else {"anyOf": calls}), "x-guidance": _COMPACT}
     start, end = (CALL_START, CALL_END) if markers_are_tokens else (json.dumps(CALL_START), json.dumps(CALL_END))
     more = ' ("\\n" call)*' if parallel else ""
-    return Constraint("lark", f"start: call{more}\ncall: {start} body {end}\nbody: %json {json.dumps(schema)}\n")
+    grammar = f"start: call{more}\ncall: {start} body {end}\nbody: %json {json.dumps(schema)}\n"
+    return Constraint("lark", grammar, param="tools")

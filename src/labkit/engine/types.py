@@ -55,10 +55,14 @@ class SamplingOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A language the output must belong to. `text` is a JSON schema, or a grammar in llguidance's Lark."""
+    """A language the output must belong to. `text` is a JSON schema, or a grammar in llguidance's Lark.
+
+    `param` is the request field it comes from, for errors.
+    """
 
     kind: ConstraintKind
     text: str = ""
+    param: str = "response_format"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ def test_a_schema_is_always_met(backend, generate, temperature):
     [
         Constraint("json_schema", '{"type": "objekt"}'),
         Constraint("json_schema", '{"$ref": "#/nowhere"}'),
+        Constraint("json_schema", '{"$ref": "#"}'),
+        Constraint("json_schema", '{"type": "integer", "minimum": 5, "maximum": 4}'),
         Constraint("lark", "start: ("),
         Constraint("lark", "root ::= ("),
         Constraint("lark", "start: " + "(" * 5000),

@@ -61,6 +61,10 @@ def test_what_a_file_recommends_is_taken_when_it_is_a_sensible_number(text, numb
     assert _number(text) == number
 
 
+def test_the_description_counts_what_llama_cpp_has_no_name_for(backend):
+    assert backend.model.description == f"qwen3 {backend.model.num_parameters / 1e6:.1f}M Q8_0"
+
+
 def test_metadata_of_the_file(backend):
     assert backend.model.metadata("general.architecture") == "qwen3"
     assert backend.model.metadata("no.such.key") is None

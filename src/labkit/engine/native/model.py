@@ -64,9 +64,9 @@ class NativeModel:
 
     @functools.cached_property
     def description(self) -> str:
-        """llama.cpp's own words, such as "qwen3 0.6B Q4_K - Medium"."""
+        """llama.cpp's own words, such as "qwen3 0.6B Q4_K - Medium"; sizes it has no name for are counted."""
         llama_cpp.llama_model_desc(self.pointer, self._buffer, _MAX_PIECE_BYTES)
-        return self._buffer.value.decode(errors="replace")
+        return self._buffer.value.decode(errors="replace").replace("?B", f"{self.num_parameters / 1e6:.1f}M")
 
     @property
     def trained_context_tokens(self) -> int:

@@ -12,6 +12,8 @@ from labkit.errors import InvalidRequestError, NativeError
 _PENALTY_WINDOW = 256
 """Tokens looked back on by the penalties."""
 _MIN_KEEP = 1
+_RANDOM_SEED = 0xFFFFFFFF
+"""llama.cpp draws a seed of its own when it is given this one: never what a client asked for."""
 
 
 class SamplerChain:
@@ -84,4 +86,4 @@ class SamplerChain:
             self._add(llama_cpp.llama_sampler_init_min_p(params.min_p, _MIN_KEEP))
         self._add(llama_cpp.llama_sampler_init_temp(params.temperature))
         seed = params.seed if params.seed is not None else secrets.randbits(32)
-        self._add(llama_cpp.llama_sampler_init_dist(seed & 0xFFFFFFFF))
+        self._add(llama_cpp.llama_sampler_init_dist(seed % _RANDOM_SEED))
