@@ -10,6 +10,7 @@ TASKS: dict[str, Callable[[Source], Sample]] = {
     "faq": closed.faq,
     "small_talk": closed.small_talk,
     "refusal": refusals.refusal,
+    "odd_request": refusals.odd_request,
     "sentiment": closed.sentiment,
     "units": arithmetic.units,
     "extract": extraction.extract,

@@ -118,3 +118,36 @@ def refusal(source: Source) -> Sample:
     form = source.pick(held_out if source.held_out else trained)
     question = form.replace("<x>", _subject(source)).replace("<y>", _subject(source))
     return single(type_like_a_person(source, question), REFUSAL, wants_tool=True)
+
+
+_ODD_FORMS = (
+    "Who {w} {x}",
+    "How {w} is {x}",
+    "Is {x} {w}",
+    "Can you {w} {x}",
+    "Should I {w} {x}",
+    "When did {x} {w}",
+    "What {w} is {x}",
+    "Why is the {w} {w}",
+    "Where does the {w} {w}",
+    "Which {w} {w} {x}",
+    "What is the {w} of {x}",
+    "Give me {w} about {x}",
+    "Give me {w} {w} for {x}",
+    "Write a {w} about {x}",
+    "How do I {w} {x}",
+    "Name the {w} of {x}",
+    "{w} the {w} of {x}",
+    "{w} the {w} {x}",
+    "{w} me {x}",
+    "I {w} the {w}",
+    "My {w} is {w}",
+)
+
+
+def odd_request(source: Source) -> Sample:
+    """A request with invented words in any place: what is not known at all is refused too. For training only."""
+    form = source.pick(_ODD_FORMS).replace("{x}", _subject(source))
+    while "{w}" in form:
+        form = form.replace("{w}", source.word(), 1)
+    return single(type_like_a_person(source, form), REFUSAL, wants_tool=True)
