@@ -40,9 +40,9 @@ def split_by_hash(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...
     )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def load_phrases(kind: str) -> tuple[Entry, ...]:
-    """The entries of one kind ("faq" or "small_talk")."""
+    """The entries of one kind ("faq", "faq_more" or "small_talk")."""
     data = tomllib.loads(files("labkit.tune.nano").joinpath("faq.toml").read_text(encoding="utf-8"))
     entries = []
     for row in data[kind]:

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 
 from labkit.tune.nano.sample import Sample
-from labkit.tune.nano.tasks import arithmetic, closed, copying, extraction, refusals, tool_use
+from labkit.tune.nano.tasks import arithmetic, closed, copying, extraction, persons, refusals, tool_use
 from labkit.tune.nano.words import Source
 
 TASKS: dict[str, Callable[[Source], Sample]] = {
     "faq": closed.faq,
+    "faq_more": closed.faq_more,
     "small_talk": closed.small_talk,
     "refusal": refusals.refusal,
     "odd_request": refusals.odd_request,
     "sentiment": closed.sentiment,
     "units": arithmetic.units,
     "extract": extraction.extract,
+    "extract_person": persons.extract_person,
     "extract_system": extraction.extract_system,
     "tool_call": tool_use.tool_call,
     "tool_answer": tool_use.tool_answer,

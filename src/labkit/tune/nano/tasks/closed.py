@@ -14,6 +14,11 @@ def faq(source: Source) -> Sample:
     return _from_pairs(source, phrases.load_phrases("faq"))
 
 
+def faq_more(source: Source) -> Sample:
+    """The same answers asked in free words. For training only: the held-out questions are those of `faq`."""
+    return _from_pairs(source, phrases.load_phrases("faq_more"))
+
+
 def small_talk(source: Source) -> Sample:
     """Greetings, thanks and the like."""
     return _from_pairs(source, phrases.load_phrases("small_talk"))

@@ -140,7 +140,7 @@ def _any_value(source: Source) -> Value:
 
 
 _RECORDS = (_person, _short_person, _short_person, _order, _meeting, _contact, _product, _fields, _fields, _fields)
-_USER_FORMS = (
+USER_FORMS = (
     "Extract {keys} as JSON: {text}",
     "Extract the {keys} as JSON: {text}",
     "Extract {keys} from this text as JSON.\n{text}",
@@ -157,13 +157,14 @@ _SYSTEM_FORMS = (
 )
 
 
-def _choose_keys(source: Source, record: Record) -> list[str]:
+def choose_keys(source: Source, record: Record) -> list[str]:
     """One to five keys, half the time in the order of the text."""
     keys = source.rng.sample(list(record), source.integer(1, min(5, len(record))))
     return [key for key in record if key in keys] if source.chance(0.5) else keys
 
 
-def _list_keys(source: Source, keys: list[str]) -> str:
+def list_keys(source: Source, keys: list[str]) -> str:
+    """The keys as one writes them: with commas, often with "and" before the last."""
     if len(keys) > 1 and source.chance(0.6):
         return ", ".join(keys[:-1]) + " and " + keys[-1]
     return ", ".join(keys)
@@ -177,11 +178,11 @@ def _schema_text(record: Record, keys: list[str]) -> str:
 def extract(source: Source) -> Sample:
     """The user names the keys (one time in ten: gives a JSON schema)."""
     form, record = source.pick(_RECORDS)(source)
-    text, keys = form.format(**record), _choose_keys(source, record)
+    text, keys = form.format(**record), choose_keys(source, record)
     if source.chance(0.1):
         question = f"{text}\nAnswer in JSON with this schema: {_schema_text(record, keys)}"
     else:
-        question = source.pick(_USER_FORMS).format(keys=_list_keys(source, keys), text=text)
+        question = source.pick(USER_FORMS).format(keys=list_keys(source, keys), text=text)
     return Sample((exchange(question, to_json({key: record[key] for key in keys})),))
 
 
@@ -189,7 +190,7 @@ def extract_system(source: Source) -> Sample:
     """The system message names the keys; the user sends one to three texts."""
     make = source.pick(_RECORDS[:-3])
     _, first = make(source)
-    keys = _choose_keys(source, first)
+    keys = choose_keys(source, first)
     units = []
     for _ in range(source.pick((1, 1, 2, 3))):
         form, record = make(source)
@@ -197,5 +198,5 @@ def extract_system(source: Source) -> Sample:
     if source.chance(0.2):
         system = f"Answer in JSON with this schema: {_schema_text(first, keys)}"
     else:
-        system = source.pick(_SYSTEM_FORMS).format(keys=_list_keys(source, keys))
+        system = source.pick(_SYSTEM_FORMS).format(keys=list_keys(source, keys))
     return Sample(tuple(units), system=system, exclusive=True)
