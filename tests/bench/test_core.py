@@ -5,11 +5,14 @@ from labkit.errors import InputError, ModelLoadError
 from labkit.resources import embedded_model
 
 # llama-bench's JSON fields at llama.cpp 0c1e57098, in its order.
-LLAMA_BENCH_FIELDS = """build_commit build_number cpu_info gpu_info backends model_filename model_type model_size
-    model_n_params n_batch n_ubatch n_threads cpu_mask cpu_strict poll type_k type_v n_gpu_layers n_cpu_moe
-    split_mode main_gpu no_kv_offload flash_attn devices tensor_split tensor_buft_overrides load_mode lazy_mode embeddings
-    no_op_offload no_host repack fit_target fit_min_ctx n_prompt n_gen n_depth test_time avg_ns stddev_ns avg_ts
-    stddev_ts samples_ns samples_ts""".split()
+LLAMA_BENCH_FIELDS = """
+    build_commit build_number cpu_info gpu_info backends model_filename model_type model_size
+    model_n_params n_batch n_ubatch n_threads cpu_mask cpu_strict poll type_k type_v n_gpu_layers
+    n_cpu_moe split_mode main_gpu no_kv_offload flash_attn devices tensor_split
+    tensor_buft_overrides load_mode lazy_mode embeddings no_op_offload no_host repack fit_target
+    fit_min_ctx n_prompt n_gen n_depth test_time avg_ns stddev_ns avg_ts stddev_ts samples_ns
+    samples_ts
+""".split()
 
 
 @pytest.mark.parametrize(
@@ -42,9 +45,7 @@ def test_a_run_on_the_embedded_model_gives_llama_bench_s_fields():
 
 
 def test_the_weights_are_read_once_per_micro_batch_and_token():
-    bench = CoreBench(
-        (CoreTest(40, 3),), repetitions=1, num_threads=1, ubatch_tokens=16, limits=MachineLimits(1e9)
-    )
+    bench = CoreBench((CoreTest(40, 3),), repetitions=1, num_threads=1, ubatch_tokens=16, limits=MachineLimits(1e9))
     (record,) = run_core_bench(embedded_model(), bench)
     share = record.bandwidth
     assert share.bytes_moved == (3 + 3) * record.facts.model_size

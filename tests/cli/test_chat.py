@@ -96,7 +96,7 @@ def test_without_an_endpoint_the_chat_brings_its_own(environment, tmp_path):
     result = piped(environment, "hello\n", "nano", "--max-tokens", "2", "--temperature", "0")
     assert (result.returncode, result.stderr.splitlines()[0]) == (
         0,
-        "labkit-nano in this terminal (/help, Ctrl-D leaves)",
+        "nano in this terminal (/help, Ctrl-D leaves)",
     )
     assert result.stdout.strip()
     assert "2 tokens" in result.stderr

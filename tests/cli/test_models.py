@@ -26,7 +26,7 @@ def home(tmp_path):
 def test_the_list_has_what_is_here_first(home):
     result = models("list", home=home)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.index("labkit-nano") < result.stdout.index("mine") < result.stdout.index("Known models")
+    assert result.stdout.index("nano") < result.stdout.index("mine") < result.stdout.index("Known models")
     assert "qwen3-8b" in result.stdout
     assert str(home / "models") in result.stderr
 
@@ -40,7 +40,7 @@ def test_the_lists_keep_to_the_width(home, columns):
 
 def test_the_list_as_json(home):
     found = json.loads(models("list", "--json", home=home).stdout)
-    assert [row["name"] for row in found["here"]] == ["labkit-nano", "mine"]
+    assert [row["name"] for row in found["here"]] == ["nano", "mine"]
     assert found["here"][1]["license"] == "apache-2.0"
     assert len(found["known"]) >= 80
     assert json.loads(models("list", "--json", "--here", home=home).stdout)["known"] == []

@@ -21,7 +21,7 @@ def test_a_table_and_the_commands_for_its_first_row(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "For chat, 8,192 tokens of context" in result.stdout
     assert "qwen3.6-27b" in result.stdout
-    assert result.stdout.index("qwen3.6-27b") < result.stdout.index("labkit-nano")
+    assert result.stdout.index("qwen3.6-27b") < result.stdout.index("nano")
     assert "hf download " in result.stderr
     assert str(tmp_path / "models") in result.stderr
     assert "labkit serve " in result.stderr
@@ -39,7 +39,7 @@ def test_this_machine_always_has_something_to_run(tmp_path):
     result = recommend("--json", home=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     found = json.loads(result.stdout)
-    assert found["already_here"]["model_id"] == "labkit-nano"
+    assert found["already_here"]["model_id"] == "nano"
     assert len(found["ranking"]["recommendations"]) + len(found["ranking"]["dropped"]) >= 80
     assert found["ranking"]["machine"]["ram_bandwidth_source"] == "measured"
     again = json.loads(recommend("--json", home=tmp_path).stdout)["ranking"]["machine"]
@@ -77,8 +77,8 @@ def test_when_nothing_fits_the_embedded_model_remains(tmp_path):
     result = recommend("--goal", "tools", "--min-speed", "5000", "--profile", "raspberry-pi-5-8gb", home=tmp_path)
     assert result.returncode == 0
     assert "No known model holds 8,192 tokens at 5000 tok/s" in result.stderr
-    assert "labkit-nano" in result.stdout
-    assert "labkit serve labkit-nano" in result.stderr
+    assert "nano" in result.stdout
+    assert "labkit serve nano" in result.stderr
 
 
 @pytest.mark.parametrize(

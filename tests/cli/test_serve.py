@@ -54,7 +54,7 @@ def failed(environment, *options):
 def test_start_up_says_what_is_served_and_a_command_to_copy_that_works(environment):
     with serving(environment, "nano", "--port", "0", "--ctx", "1024", "--slots", "2") as process:
         said = read_until(process.stderr, "  curl ")
-        assert "loading labkit-nano (Q8_0, " in said
+        assert "loading nano (Q8_0, " in said
         assert "1,024 tokens of context, 2 slots" in said
         assert "listening on http://127.0.0.1:" in said
         command = said.splitlines()[-1]
@@ -70,7 +70,7 @@ def test_start_up_says_what_is_served_and_a_command_to_copy_that_works(environme
 def test_json_gives_programs_the_address_and_the_worker_is_the_real_one(environment):
     with serving(environment, "nano", "--port", "0", "--json") as process:
         ready = json.loads(read_until(process.stdout, "}\n", whole_line=True))
-        assert ready["models"][0]["name"] == "labkit-nano"
+        assert ready["models"][0]["name"] == "nano"
         with httpx2.Client(base_url=ready["url"], timeout=60, trust_env=False) as http:
             model = http.get("/v1/models/labkit-nano").json()
             assert (model["license"], model["quantization"]) == ("apache-2.0", "Q8_0")
@@ -79,7 +79,7 @@ def test_json_gives_programs_the_address_and_the_worker_is_the_real_one(environm
             assert events[-2] == b"data: [DONE]"
             (worker,) = psutil.Process(process.pid).children()
             worker.kill()
-            wait_for(lambda: http.get("/health").json()["models"]["labkit-nano"]["num_restarts"] == 1)
+            wait_for(lambda: http.get("/health").json()["models"]["nano"]["num_restarts"] == 1)
             request = body("What is 2+3?", "nano", temperature=0, max_tokens=5)
             assert http.post("/v1/chat/completions", json=request).status_code == 200
         process.send_signal(signal.SIGINT)

@@ -143,7 +143,7 @@ def test_what_cannot_be_wished_for(model_id, wish, words):
 def test_the_embedded_model_runs_on_every_known_machine():
     for machine in (*MACHINES.values(), LAPTOP):
         row = embedded_recommendation(machine, Wish())
-        assert row.model_id == "labkit-nano"
+        assert row.model_id == "nano"
         assert row.weights.source == "exact from file"
         assert row.placement.context.context_tokens <= 8192
         assert "it comes with labkit" in row.reasons[0]

@@ -151,4 +151,4 @@ def test_a_plan_names_what_is_wrong_before_anything_starts(tmp_path):
 
 def test_a_plan_knows_the_name_a_person_typed(tmp_path):
     plan = plan_endpoint(["nano"], Settings(data_folder=tmp_path, port=5), port=0)
-    assert (plan.models[0].ref.name, plan.models[0].aliases, plan.port) == ("labkit-nano", ("nano",), 0)
+    assert (plan.models[0].ref.name, plan.models[0].aliases, plan.port) == ("nano", ("labkit-nano",), 0)

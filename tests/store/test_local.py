@@ -29,7 +29,7 @@ def put(settings, name, **changes):
 def test_the_embedded_model_has_two_names(settings, name):
     ref = resolve(name, settings)
     assert ref.path == resources.embedded_model()
-    assert (ref.name, ref.source) == ("labkit-nano", "embedded")
+    assert (ref.name, ref.source) == ("nano", "embedded")
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny.gguf", "TINY"])
@@ -130,10 +130,10 @@ def test_the_list_leaves_out_what_cannot_be_served(settings):
     (settings.models_folder / "notes.txt").write_text("x")
     (settings.models_folder / "broken.gguf").write_bytes(b"GGUF")
     refs = list_models(settings)
-    assert [ref.name for ref in refs] == ["labkit-nano", "big-00001-of-00002", "broken", "one"]
+    assert [ref.name for ref in refs] == ["nano", "big-00001-of-00002", "broken", "one"]
     assert refs[3].license == "apache-2.0"
     assert refs[2].license is None
 
 
 def test_without_a_models_folder_the_embedded_model_remains(tmp_path):
-    assert [ref.name for ref in list_models(Settings(data_folder=tmp_path / "none"))] == ["labkit-nano"]
+    assert [ref.name for ref in list_models(Settings(data_folder=tmp_path / "none"))] == ["nano"]

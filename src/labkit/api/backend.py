@@ -14,6 +14,7 @@ class ModelCard:
     """What clients may know about a model. No path is among it: answers never tell where files are.
 
     Attributes:
+        aliases: other names that clients may use; never listed, since one may be a path that was typed.
         context_tokens: KV cells its requests share; None until it is loaded.
         size_bytes: of its weights.
         created: when this endpoint took it up, seconds since the epoch.
@@ -30,6 +31,7 @@ class ModelCard:
     quantization: str | None = None
     license: str | None = None
     description: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ def _print_item(text: str, *, markup: bool = False) -> None:
 
 
 def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings: "Settings") -> None:
-    from labkit.store import download_command, find_downloaded
+    from labkit.store import EMBEDDED_NAME, download_command, find_downloaded
 
     if not rows:
         return
@@ -176,6 +176,6 @@ def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings:
     if model is not None and find_downloaded(model, settings) is None:
         lines.insert(0, download_command(model, settings, first.file))
     talk = output.talk()
-    talk.print("\nRun the first with:" if first.model_id != "labkit-nano" else "\nRun it with:", soft_wrap=True)
+    talk.print("\nRun the first with:" if first.model_id != EMBEDDED_NAME else "\nRun it with:", soft_wrap=True)
     for line in lines:
         talk.print(f"  {line}", soft_wrap=True, markup=False)

@@ -41,6 +41,7 @@ class ServedModel:
             size_bytes=self.facts.weight_bytes,
             quantization=self.facts.quantization,
             license=self.ref.license or self.facts.license,
+            aliases=self.aliases,
         )
 
 

@@ -75,7 +75,8 @@ def plan_endpoint(
 def find_model(name: str, settings: Settings) -> ServedModel:
     """The model of that name, or the GGUF file at that path, validated."""
     ref = store.resolve(name, settings)
-    aliases = () if name == ref.name else (name,)
+    names = {name, *(store.EMBEDDED_ALIASES if ref == store.embedded() else ())}
+    aliases = tuple(sorted(names - {ref.name}))
     return ServedModel(ref, file_facts(gguf.validate(ref.path)), aliases)
 
 

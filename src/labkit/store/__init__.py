@@ -2,6 +2,7 @@
 
 from labkit.store.describe import Description, describe
 from labkit.store.local import (
+    EMBEDDED_ALIASES,
     EMBEDDED_NAME,
     download_command,
     embedded,
@@ -12,6 +13,7 @@ from labkit.store.local import (
 )
 
 __all__ = [
+    "EMBEDDED_ALIASES",
     "EMBEDDED_NAME",
     "Description",
     "describe",

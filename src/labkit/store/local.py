@@ -11,8 +11,8 @@ from labkit.gguf import read_general
 from labkit.model import ModelRef
 from labkit.settings import Settings
 
-EMBEDDED_NAME = "labkit-nano"
-EMBEDDED_ALIASES = ("labkit-nano", "nano")
+EMBEDDED_NAME = "nano"
+EMBEDDED_ALIASES = (EMBEDDED_NAME, "labkit-nano")
 EMBEDDED_LICENSE = "apache-2.0"
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}$")
 _NOT_SERVED = ("mmproj", "mtp-", "imatrix")

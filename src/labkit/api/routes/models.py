@@ -22,11 +22,12 @@ async def list_models(request: Request) -> dict[str, Any]:
 async def get_model(name: str, request: Request) -> dict[str, Any]:
     """One of them. Raises ModelNotFoundError with the nearest names."""
     backend: ChatBackend = request.app.state.backend
-    cards = {card.name: card for card in backend.models()}
-    if name not in cards:
-        near = nearest(name, cards)
-        raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")
-    return _model_object(cards[name])
+    cards = backend.models()
+    for card in cards:
+        if name in (card.name, *card.aliases):
+            return _model_object(card)
+    near = nearest(name, (card.name for card in cards))
+    raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")
 
 
 def _model_object(card: ModelCard) -> dict[str, Any]:
