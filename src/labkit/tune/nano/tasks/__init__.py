@@ -12,6 +12,7 @@ TASKS: dict[str, Callable[[Source], Sample]] = {
     "small_talk": closed.small_talk,
     "refusal": refusals.refusal,
     "odd_request": refusals.odd_request,
+    "longer_request": refusals.longer_request,
     "sentiment": closed.sentiment,
     "units": arithmetic.units,
     "extract": extraction.extract,

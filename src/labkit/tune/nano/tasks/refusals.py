@@ -147,7 +147,32 @@ _ODD_FORMS = (
 
 def odd_request(source: Source) -> Sample:
     """A request with invented words in any place: what is not known at all is refused too. For training only."""
-    form = source.pick(_ODD_FORMS).replace("{x}", _subject(source))
+    return _fill(source, source.pick(_ODD_FORMS))
+
+
+_LONGER_FORMS = (
+    "Describe the {w} of {x}",
+    "Describe how to {w} {x}",
+    "Describe why {x} is {w}",
+    "Compare {w} with {x}",
+    "Compare the {w} and the {w} of {x}",
+    "Is {x} a good {w}",
+    "Is {x} very {w}",
+    "Is the {w} good for {x}",
+    "What does {x} {w}",
+    "What did {x} mean by {w}",
+    "How long does {x} {w}",
+    "How {w} are {x} and {w}",
+)
+
+
+def longer_request(source: Source) -> Sample:
+    """Openings that questions about labkit share, with other ends. For training only."""
+    return _fill(source, source.pick(_LONGER_FORMS))
+
+
+def _fill(source: Source, form: str) -> Sample:
+    form = form.replace("{x}", _subject(source))
     while "{w}" in form:
         form = form.replace("{w}", source.word(), 1)
     return single(type_like_a_person(source, form), REFUSAL, wants_tool=True)
