@@ -1,0 +1,1 @@
+"""The model that comes with labkit, and how it was made."""
