@@ -50,9 +50,7 @@ def main() -> int:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint():
         return 0
     if not (VENV / "pyvenv.cfg").is_file() and not make_environment():
-        return fail(
-            "Python's venv module is missing", "on Debian and Ubuntu: sudo apt-get install -y python3-venv"
-        )
+        return fail("Python's venv module is missing", "on Debian and Ubuntu: sudo apt-get install -y python3-venv")
     if not has_native_core() and not any(map(shutil.which, COMPILERS)):
         return fail("a C++ compiler is missing: the native core is built on this machine", compiler_hint())
     code = install(extras)
@@ -113,9 +111,7 @@ def install(extras: str) -> int:
             return 130
     if process.returncode:
         tail = LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-        return fail(
-            "the installation failed; its last lines:\n    " + "\n    ".join(tail), f"the whole log: {LOG}"
-        )
+        return fail("the installation failed; its last lines:\n    " + "\n    ".join(tail), f"the whole log: {LOG}")
     say(f"installed in {round(time.monotonic() - started)} s")
     return 0
 
@@ -144,9 +140,7 @@ def current_step() -> str:
     for line in reversed(lines):
         if match := re.search(r"\[(\d+)/(\d+)\]", line):
             return f"building {NATIVE_CORE}: {match[1]} of {match[2]} files"
-        if match := re.match(
-            r"\s*(Collecting|Downloading|Processing|Installing collected packages)\b:?\s*(\S+)", line
-        ):
+        if match := re.match(r"\s*(Collecting|Downloading|Processing|Installing collected packages)\b:?\s*(\S+)", line):
             return f"{match[1].lower()} {match[2].rsplit('/', 1)[-1].rstrip(',')}"
     return "starting"
 

@@ -45,9 +45,7 @@ class InputError(LabkitError):
 class InvalidRequestError(InputError):
     """A request field cannot be honoured: `param` is its path, `code` is for machines."""
 
-    def __init__(
-        self, message: str, *, param: str | None = None, code: str = "invalid_value", hint: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_value", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.param = param
         self.code = code

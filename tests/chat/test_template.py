@@ -10,12 +10,8 @@ NANO = (Path(labkit.embedded.__file__).parent / "chat_template.jinja").read_text
 
 
 def test_a_conversation_of_the_embedded_model():
-    text = ChatTemplate(NANO).render(
-        ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"})
-    )
-    assert text == (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-    )
+    text = ChatTemplate(NANO).render(({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}))
+    assert text == ("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
 
 
 def test_tool_call_arguments_may_be_text_as_clients_send_them():

@@ -76,9 +76,7 @@ def _cells(record: CoreRecord) -> tuple[str, ...]:
     return (
         facts.model_type,
         render_bytes(facts.model_size),
-        f"{facts.model_n_params / 1e6:.2f} M"
-        if facts.model_n_params < 1e9
-        else f"{facts.model_n_params / 1e9:.2f} B",
+        f"{facts.model_n_params / 1e6:.2f} M" if facts.model_n_params < 1e9 else f"{facts.model_n_params / 1e9:.2f} B",
         facts.backends,
         str(facts.n_threads),
         record.test.name,

@@ -53,9 +53,7 @@ class Commands:
 
     def _help(self, _: str) -> str:
         lines = [f"  {name:<13} {text}" for name, (text, _) in self._known.items()]
-        more = (
-            'A \\ at the end of a line goes on in the next; """ starts and ends a block. Ctrl-C stops an answer.'
-        )
+        more = 'A \\ at the end of a line goes on in the next; """ starts and ends a block. Ctrl-C stops an answer.'
         return "\n".join([*lines, more])
 
     def _clear(self, _: str) -> str:

@@ -155,9 +155,7 @@ def _close(rate: float | None, records: "list[CoreRecord]", seconds: float) -> N
 
     from labkit.units import render_seconds, render_tokens_per_second
 
-    measured = [
-        f"  {record.test.name:<8} {render_tokens_per_second(record.tokens_per_second)}" for record in records
-    ]
+    measured = [f"  {record.test.name:<8} {render_tokens_per_second(record.tokens_per_second)}" for record in records]
     streamed = [f"  streamed {render_tokens_per_second(rate)}"] if rate else []
     lines = [
         f"Measured on this machine, all in {render_seconds(seconds)}",

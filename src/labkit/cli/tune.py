@@ -32,9 +32,7 @@ def list_recipes(as_json: bool = typer.Option(False, "--json", help="Print the r
 
 @app.command("run", epilog="Example: labkit tune run nano-pretrain-smoke --out runs/smoke")
 def run(
-    recipe: str = typer.Argument(
-        ..., help="Name of a shipped recipe, or a YAML file.", metavar="RECIPE|FILE.yaml"
-    ),
+    recipe: str = typer.Argument(..., help="Name of a shipped recipe, or a YAML file.", metavar="RECIPE|FILE.yaml"),
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and the log.")] = Path("runs"),
     resume: bool = typer.Option(False, "--resume", help="Go on from the last checkpoint in --out."),
     as_json: bool = typer.Option(False, "--json", help="When done, print the totals as JSON."),
@@ -55,7 +53,7 @@ def run(
         return
     output.console().print(
         f"{plan.name}: loss {result.final_loss:.3f} after {result.processed_tokens:,} tokens, "
-        f"{result.trained_tokens:,} of them trained; checkpoint in {result.checkpoint}",
+        f"{result.trained_tokens:,} of them trained; the model is {result.model_file}",
         soft_wrap=True,
     )
 

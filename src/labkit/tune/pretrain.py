@@ -185,10 +185,11 @@ def _start(recipe: Recipe, out_dir: Path) -> _Run:
 
 
 def rate_factor(recipe: Recipe, step: int) -> float:
-    """Warm-up, the phase's rate, then linear decay to `final_rate` over the last `decay_share` of the steps."""
+    """Warm-up, the phase's rate, then linear decay to `final_rate` over the last `decay_share` of its steps."""
     part = recipe.optimizer
     warm = min(1.0, (step + 1) / max(1, part.warmup_steps))
-    left = (recipe.steps - step) / max(1.0, part.decay_share * recipe.steps)
+    end = part.decay_end_step or recipe.steps
+    left = (end - step) / max(1.0, part.decay_share * end)
     return warm * recipe.phase_at(step).rate * max(part.final_rate, min(1.0, left))
 
 

@@ -65,7 +65,10 @@ class Phase(_Part):
 
 
 class OptimizerPart(_Part):
-    """Muon for the matrices in the layers, AdamW for embeddings and norms."""
+    """Muon for the matrices in the layers, AdamW for embeddings and norms.
+
+    The rate decays up to `decay_end_step` (the last one, unless stated) and stays at `final_rate` after it.
+    """
 
     matrix_rate: float = 0.02
     other_rate: float = 0.004
@@ -75,6 +78,7 @@ class OptimizerPart(_Part):
     warmup_steps: Annotated[int, Field(ge=0)] = 50
     decay_share: Share = 0.5
     final_rate: Share = 0.02
+    decay_end_step: Annotated[int, Field(gt=0)] | None = None
 
 
 class BatchPart(_Part):
