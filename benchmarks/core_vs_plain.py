@@ -43,7 +43,8 @@ class PlainLoop:
 
     def run(self, test: CoreTest) -> int:
         """Nanoseconds of one repetition."""
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context), False)
+        memory: Any = llama_cpp.llama_get_memory(self._context)
+        llama_cpp.llama_memory_clear(memory, False)
         tokens = (ctypes.c_int32 * max(test.num_prompt, 1))()
         single = (ctypes.c_int32 * 1)()
         ids = [self._rng.randrange(self._vocab_size) for _ in range(test.num_tokens)]
