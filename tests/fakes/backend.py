@@ -20,6 +20,9 @@ class FakeBackend:
         self.fail_next_forward = False
         self._rows: dict[int, int] = {}
 
+    def prepare(self):
+        pass
+
     def open(self, request: GenerationRequest):
         if request.constraint is not None and request.constraint.text == "broken":
             raise InvalidRequestError("a broken grammar", param="response_format")

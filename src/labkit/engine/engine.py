@@ -75,11 +75,13 @@ class Engine:
         self._events: list[TokenEvent] = []
         self._stopping = False
         self._last_step = clock()
+        self._prepared = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labkit-engine", daemon=True)
 
     def start(self) -> None:
-        """Start the loop in its own thread."""
+        """Start the loop in its own thread; returns when the backend is prepared, or the loop has failed."""
         self._thread.start()
+        self._prepared.wait()
 
     def submit(self, request: GenerationRequest) -> None:
         """Accept a request. What is wrong with it comes as its last event, never as an exception."""
@@ -107,6 +109,8 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            self._backend.prepare()
+            self._prepared.set()
             while not self._stopping:
                 self._read_inbox(wait=not self._streams)
                 self.step()
@@ -115,6 +119,7 @@ class Engine:
             for stream in list(self._streams.values()):
                 self._fail(stream, NativeError("the engine failed", hint="see the worker's log"))
         self._stopping = True
+        self._prepared.set()
         self._read_inbox(wait=False)
         self._emit()
 

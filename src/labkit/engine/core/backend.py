@@ -29,6 +29,10 @@ class Backend(Protocol):
         """Most tokens of one forward."""
         ...
 
+    def prepare(self) -> None:
+        """Called once, from the loop's own thread, before the first step: the place to measure in."""
+        ...
+
     def open(self, request: GenerationRequest) -> None:
         """Prepare a sampler, and a constraint where one is asked for.
 

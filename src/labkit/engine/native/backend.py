@@ -37,13 +37,12 @@ class NativeBackend:
                 ubatch_tokens=config.ubatch_tokens,
                 num_threads=config.num_threads or usable_cores(),
             )
-            if config.num_threads is None:
-                measure_best_threads(self.context, usable_cores())
         except Exception:
             self.model.close()
             raise
         self.sequence_tokens = min(self.context.context_tokens, trained)
         self._grammars = GrammarCompiler(self.model)
+        self._measures_threads = config.num_threads is None
         self._open: dict[str, _Sampling] = {}
 
     @property
@@ -60,6 +59,15 @@ class NativeBackend:
     def batch_tokens(self) -> int:
         """Most tokens of one forward."""
         return self.context.batch_tokens
+
+    def prepare(self) -> None:
+        """Choose the number of threads, unless the caller did.
+
+        In the thread that will run the model: OpenMP keeps a pool per calling thread, and with a second pool it
+        stops spinning at barriers, which makes a small model ten times slower.
+        """
+        if self._measures_threads:
+            measure_best_threads(self.context, usable_cores())
 
     def open(self, request: GenerationRequest) -> None:
         """See Backend.open."""
