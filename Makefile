@@ -47,6 +47,7 @@ coverage: ## Coverage of the last `make test`.
 
 bench: install ## The figures that the README quotes.
 	$(BIN)/python benchmarks/core_vs_plain.py
+	$(BIN)/python benchmarks/engine_vs_core.py
 	$(BIN)/python benchmarks/worker_kill.py
 
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
