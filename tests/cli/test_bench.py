@@ -47,6 +47,15 @@ def test_the_table_and_the_markdown_name_the_tests(run):
         assert "tg4" in result.stdout
 
 
+def test_a_broken_file_is_refused_before_native_code_reads_it(run, tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(64))
+    result = run(str(broken))
+    assert result.returncode == 65
+    assert "error: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [

@@ -40,6 +40,7 @@ def core(
     """
     from labkit.bench import CoreBench, load_or_measure_limits, run_core_bench
     from labkit.cli.bench_output import choose_writer
+    from labkit.gguf import validate
     from labkit.settings import load_settings
     from labkit.store import resolve
 
@@ -47,6 +48,7 @@ def core(
     tests = _tests(_counts(prompt, "-p"), _counts(generated, "-n"), _counts(depth, "-d"))
     settings = load_settings()
     path = resolve(model, settings).path
+    validate(path)  # some broken files kill the process once native code reads them
     with output.talk().status("measuring the memory's bandwidth") as status:
         bench = CoreBench(
             tests=tests,

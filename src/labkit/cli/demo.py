@@ -143,7 +143,7 @@ def _measure(settings: "Settings", threads: int | None) -> "list[CoreRecord]":
 
     _title("The native core, measured as llama-bench does")
     with output.talk().status("measuring"):
-        # As many threads as the worker found to be fastest: on a busy machine more can be 100 times slower.
+        # As many threads as the worker found to be fastest: on a busy machine more can be far slower.
         bench = CoreBench(num_threads=threads, limits=load_or_measure_limits(settings))
         records = list(run_core_bench(embedded_model(), bench))
     print_table(records)

@@ -3,10 +3,10 @@
 Decoding one token reads every weight once, so this bandwidth bounds decode speed on a processor.
 
 Why `np.max` over int32: of 15 reductions tried (sum, max, bitwise or, count_nonzero and dot over several types)
-it was the fastest with one, two and four threads (18, 27 and 39 GB/s on a 4-core AMD EPYC guest). Over a buffer
-that fits a core's cache it ran at 59 GB/s, so over main memory it is memory that limits it. A sum over int32
-widens each element and reaches 40 % of it; `np.dot` starts threads of its own, which would make the thread count
-untrue. Reductions release the interpreter lock, so Python threads read side by side.
+it was the fastest at every thread count, and over a buffer that fits a core's cache it runs several times faster:
+over main memory it is memory that limits it. A sum over int32 widens each element and is slower; `np.dot` starts
+threads of its own, which would make the thread count untrue. Reductions release the interpreter lock, so Python
+threads read side by side.
 """
 
 import json

@@ -64,7 +64,7 @@ class NativeBackend:
         """Choose the number of threads, unless the caller did.
 
         In the thread that will run the model: OpenMP keeps a pool per calling thread, and with a second pool it
-        stops spinning at barriers, which makes a small model ten times slower.
+        stops spinning at barriers, which makes a small model many times slower (benchmarks/engine_vs_core.py).
         """
         if self._measures_threads:
             measure_best_threads(self.context, usable_cores())

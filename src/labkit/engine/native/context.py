@@ -12,9 +12,6 @@ from labkit.engine.native.batch import NativeBatch
 from labkit.engine.native.model import NativeModel
 from labkit.errors import ForwardError, ModelLoadError
 
-_CELL_STEP = 256
-"""llama.cpp rounds a context up to a multiple of this."""
-
 
 class NativeContext:
     """One model, one KV cache. One thread at a time: two abort the process."""
@@ -123,8 +120,3 @@ class NativeContext:
         """Threads for decode and for prefill, from the next forward on."""
         llama_cpp.llama_set_n_threads(self.pointer, num_threads, num_threads_batch or num_threads)
         self.num_threads = num_threads
-
-
-def rounded_context(tokens: int) -> int:
-    """The context llama.cpp will make of `tokens`."""
-    return -(-tokens // _CELL_STEP) * _CELL_STEP

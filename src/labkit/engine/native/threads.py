@@ -32,7 +32,7 @@ def measure_best_threads(context: NativeContext, cores: int) -> tuple[int, int]:
     """(threads for decode, threads for prefill) that are fastest here and now, at most `cores` each.
 
     A small model is slowed down by every barrier between threads, and on a busy machine one thread without a core
-    makes all others wait: both can cost a factor of ten and more, so it is measured, which takes about a second.
+    makes all others wait: both can cost far more than a thread gains, so it is measured, which takes about a second.
     Empties the context and leaves it set to the answer.
     """
     decode = _fastest(cores, lambda threads: _time(context, threads, 1))
