@@ -53,7 +53,9 @@ def test_ctrl_c_at_any_moment_leaves_no_process(environment, section):
     family = psutil.Process(demo.pid).children(recursive=True)
     os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: the whole group
     _, said = demo.communicate()
-    assert demo.returncode == 130
+    # Both are 130 to a shell. Python ends itself by the signal where the interrupt fell into an exec(), such as the
+    # making of a dataclass, and was handled all the same.
+    assert demo.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in said
     _, alive = psutil.wait_procs(family, timeout=30)
     assert alive == []
