@@ -23,6 +23,7 @@ LabkitError
 └── NativeError                      the native core reported a failure
     ├── ModelLoadError
     └── ForwardError
+        └── ForwardInterruptedError  it was told to stop; the context is usable
 
 Foreign errors are translated where they enter (probe, socket, native call). Two tables map this tree:
 `labkit.api.errors` to HTTP status, `labkit.cli.errors` to exit codes; a test walks the tree through both.
@@ -166,3 +167,7 @@ class ModelLoadError(NativeError):
 
 class ForwardError(NativeError):
     """A native evaluation failed."""
+
+
+class ForwardInterruptedError(ForwardError):
+    """A native evaluation was told to stop. The context is usable; some of the cells may have been written."""

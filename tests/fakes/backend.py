@@ -48,7 +48,7 @@ class FakeBackend:
 
     def sample(self, request_id: str, row: int):
         self.opened[request_id] += 1
-        return self._rows[row]
+        return self._rows[row], None
 
     def free_cells(self, slot: int):
         self.cells.pop(slot, None)

@@ -215,10 +215,11 @@ class Engine:
         return True
 
     def _sample(self, plan: BatchPlan) -> None:
-        for sequence, row in plan.logits_rows():
+        for span, row in plan.sampling_rows():
+            sequence = span.sequence
             stream = self._streams[sequence.request.request_id]
             try:
-                token = self._backend.sample(sequence.request.request_id, row)
+                token, _ = self._backend.sample(sequence.request.request_id, row)
             except LabkitError as error:
                 self._fail(stream, error)
                 continue

@@ -1,11 +1,14 @@
 """What goes into the engine and comes out of it: frozen values."""
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Literal
 
 DEFAULT_CELLS = 8192
 FinishReason = Literal["stop", "length", "cancelled"]
-ConstraintKind = Literal["json_object", "json_schema", "lark"]
+ConstraintKind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
+Lane = Literal["interactive", "normal", "batch"]
+CacheTier = Literal["device", "host", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,12 @@ class SamplingParams:
         top_k: keep the k most probable tokens; 0 keeps all.
         top_p: keep the smallest set with this probability mass; 1 keeps all.
         min_p: drop tokens below this share of the best one's probability; 0 keeps all.
+        typical_p: locally typical sampling (Meister et al. 2022); 1 is off.
+        top_n_sigma: keep logits within this many standard deviations of the best; negative is off.
+        xtc_probability, xtc_threshold: exclude top choices above the threshold with this probability; 0 is off.
+        dry_multiplier: strength of the "don't repeat yourself" penalty on repeated token runs; 0 is off.
+        dry_base, dry_allowed_length: growth of that penalty, and the run length that is free.
+        penalty_window: tokens that penalties and DRY look back on.
         repetition_penalty: divides the logits of tokens seen lately; 1 is off.
         logit_bias: (token id, added to its logit) pairs.
         seed: None draws one.
@@ -26,9 +35,17 @@ class SamplingParams:
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
+    typical_p: float = 1.0
+    top_n_sigma: float = -1.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
+    penalty_window: int = 256
     logit_bias: tuple[tuple[int, float], ...] = ()
     seed: int | None = None
 
@@ -41,9 +58,17 @@ class SamplingOverrides:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
+    typical_p: float | None = None
+    top_n_sigma: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     repetition_penalty: float | None = None
+    penalty_window: int | None = None
     logit_bias: tuple[tuple[int, float], ...] | None = None
     seed: int | None = None
 
@@ -55,9 +80,12 @@ class SamplingOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A language the output must belong to. `text` is a JSON schema, or a grammar in llguidance's Lark.
+    """A language the output must belong to.
 
-    `param` is the request field it comes from, for errors.
+    Attributes:
+        text: by kind: a JSON schema; a regular expression; a JSON list of strings to choose from; a grammar in
+            llguidance's Lark; a grammar in llama.cpp's GBNF. Empty for "json_object".
+        param: the request field it comes from, for errors.
     """
 
     kind: ConstraintKind
@@ -66,8 +94,16 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class AdapterUse:
+    """A loaded LoRA adapter, by name, at a scale (1 as trained, 0 without effect)."""
+
+    name: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One sequence to generate.
+    """One sequence to generate. n > 1 is n requests with one prompt: the engine computes the prompt once.
 
     Attributes:
         request_id: unique among the running ones.
@@ -75,6 +111,11 @@ class GenerationRequest:
         max_tokens: None generates until the context is full.
         stop: texts that end the answer and are cut off from it.
         ignore_eos: go on after an end-of-generation token (benchmarks).
+        logprobs: log-probabilities of each token and this many alternatives; None computes none.
+        adapters: applied together; KV cells are shared only among requests with the same ones.
+        tenant: KV cells are shared only among requests of one tenant.
+        lane: interactive before normal before batch, for slots, prompts and preemption.
+        reuse: take cells from the cache, and leave some there (False: a cold run, for measurements).
     """
 
     request_id: str
@@ -84,15 +125,40 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     constraint: Constraint | None = None
     ignore_eos: bool = False
+    logprobs: int | None = None
+    adapters: tuple[AdapterUse, ...] = ()
+    tenant: str = ""
+    lane: Lane = "normal"
+    reuse: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """Natural log-probability of a token before any sampling parameter, and of the most probable ones instead.
+
+    `top` is (token, log-probability), best first, as many as were asked for.
+    """
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request. `cached_tokens` of the prompt were not computed again."""
+    """Tokens of one request.
+
+    Attributes:
+        cached_tokens: of the prompt, not computed again; they came from `cached_from`.
+        drafted_tokens, accepted_tokens: proposed by speculation, and those the model agreed with.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    cached_from: CacheTier | None = None
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +178,15 @@ class TokenEvent:
 
     Attributes:
         text: new text, never half a character; may be empty.
-        tokens: ids behind this step (held-back text may lag behind them).
+        tokens: ids behind this step (held-back text may lag behind them); several where speculation succeeded.
+        logprobs: one for each of `tokens`, where the request asked for them.
         usage, timings: with the last event only.
     """
 
     request_id: str
     text: str = ""
     tokens: tuple[int, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     error: Exception | None = None
     usage: Usage | None = None
@@ -137,20 +205,40 @@ class EngineConfig:
     Attributes:
         context_tokens: KV cells shared by all running sequences (llama.cpp's `n_ctx`); None makes room for
             every slot, 8,192 at most (`cells_for`). One sequence never gets longer than the model was trained for.
-        num_slots: sequences that run at once (`n_seq_max`).
+        num_slots: sequences that run at once.
+        cached_slots: finished sequences whose cells are kept for reuse, beside the running ones; None chooses by
+            the model's kind of memory (`n_seq_max` is the sum).
         batch_tokens: most tokens of one forward (`n_batch`).
         ubatch_tokens: physical micro-batch (`n_ubatch`).
         num_threads: None measures which count is fastest here and now, within about a second.
         max_waiting: requests that may wait for a slot; one more is refused.
+        max_wait_seconds: a request that waited this long for a slot is refused; None waits for ever.
+        itl_target_seconds: prompt chunks beside running streams are sized so that a step takes about this long.
+        cache_bytes: most bytes of device KV cells kept for finished sequences; None allows all that are free.
+        host_cache_bytes: budget of the second tier, in the memory of the process; 0 turns it off.
+        disk_cache_bytes, disk_cache_folder: budget and place of the third tier, which survives a restart.
+        speculation: "prompt" proposes tokens from the text so far where that pays; "draft" asks a small model.
+        draft_model: path of the small model.
+        audit_share: share of cache hits that are computed again cold, to compare logits.
         gpu_layers: layers on an accelerator, where the core has one; -1 for all.
     """
 
     context_tokens: int | None = None
     num_slots: int = 8
+    cached_slots: int | None = None
     batch_tokens: int = 2048
     ubatch_tokens: int = 512
     num_threads: int | None = None
     max_waiting: int = 64
+    max_wait_seconds: float | None = None
+    itl_target_seconds: float = 0.25
+    cache_bytes: int | None = None
+    host_cache_bytes: int = 0
+    disk_cache_bytes: int = 0
+    disk_cache_folder: Path | None = None
+    speculation: Literal["off", "prompt", "draft"] = "prompt"
+    draft_model: Path | None = None
+    audit_share: float = 0.0
     gpu_layers: int = -1
 
     def cells_for(self, trained_tokens: int | None) -> int:

@@ -2,12 +2,15 @@
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from labkit.engine.core.plan import BatchPlan
-from labkit.engine.types import GenerationRequest
+from labkit.engine.types import GenerationRequest, TokenLogprob
 
 
 class Backend(Protocol):
-    """One model in one context. Every method is called from the engine's loop alone, and blocks."""
+    """One model in one context. Every method but `interrupt` is called from the engine's loop alone, and blocks."""
 
     @property
     def context_tokens(self) -> int:
@@ -21,12 +24,40 @@ class Backend(Protocol):
 
     @property
     def num_slots(self) -> int:
-        """Sequences that fit at once."""
+        """Sequences that the context can hold at once, running and cached (llama.cpp's `n_seq_max`)."""
+        ...
+
+    @property
+    def max_running(self) -> int:
+        """Sequences that may run at once."""
         ...
 
     @property
     def batch_tokens(self) -> int:
         """Most tokens of one forward."""
+        ...
+
+    @property
+    def max_logits(self) -> int:
+        """Most rows of logits of one forward."""
+        ...
+
+    @property
+    def cell_bytes(self) -> int:
+        """Bytes of one KV cell over all layers; 0 when the model keeps no cells (recurrent)."""
+        ...
+
+    @property
+    def forks_anywhere(self) -> bool:
+        """Whether `copy_cells` may copy any beginning of a sequence.
+
+        False for recurrent, hybrid and sliding-window models: only a whole sequence can be copied.
+        """
+        ...
+
+    @property
+    def can_rewind(self) -> bool:
+        """Whether the last few cells of a sequence can be dropped (`free_cells` with a start)."""
         ...
 
     def prepare(self) -> None:
@@ -36,20 +67,52 @@ class Backend(Protocol):
     def open(self, request: GenerationRequest) -> None:
         """Prepare a sampler, and a constraint where one is asked for.
 
-        Raises InvalidRequestError when the request cannot be honoured (bad grammar); nothing is kept then.
+        Raises InvalidRequestError when the request cannot be honoured (bad grammar, unknown adapter); nothing is
+        kept then.
         """
         ...
 
     def forward(self, plan: BatchPlan) -> None:
-        """Compute the KV cells of every span, and the logits asked for. Raises ForwardError."""
+        """Compute the KV cells of every span, under the plan's adapters, and the logits asked for.
+
+        Masks of constrained sequences are computed meanwhile. Raises ForwardInterruptedError after `interrupt`,
+        ForwardError for anything else; some cells may have been written then.
+        """
         ...
 
-    def sample(self, request_id: str, row: int) -> int:
-        """The next token of a request, from the logits of batch index `row` of the last forward."""
+    def interrupt(self) -> None:
+        """Make a running forward end early, where the device allows; harmless otherwise. Any thread may call."""
         ...
 
-    def free_cells(self, slot: int) -> None:
-        """Drop the KV cells of `slot`."""
+    def sample(self, request_id: str, row: int) -> tuple[int, TokenLogprob | None]:
+        """The next token of a request, from the logits of batch index `row` of the last forward.
+
+        The sampler and the constraint move on by it. Log-probabilities where the request asked for them.
+        """
+        ...
+
+    def logits(self, row: int) -> npt.NDArray[np.float32]:
+        """Logits of batch index `row` of the last forward: shape (vocab_size,), a view that the next one overwrites."""
+        ...
+
+    def forced_tokens(self, request_id: str) -> tuple[int, ...]:
+        """Tokens that a constraint leaves no choice about, from here on; empty without a constraint."""
+        ...
+
+    def copy_cells(self, source: int, target: int, end: int) -> None:
+        """Let the empty slot `target` share the first `end` cells of `source`."""
+        ...
+
+    def free_cells(self, slot: int, start: int = 0) -> None:
+        """Drop the KV cells of `slot` from position `start` on (0 only, where the model cannot rewind)."""
+        ...
+
+    def save_cells(self, slot: int) -> bytes:
+        """The state of `slot`, for `load_cells`; blocks for the time of a copy."""
+        ...
+
+    def load_cells(self, slot: int, state: bytes) -> bool:
+        """Put a saved state into the empty `slot`. False (and the slot is empty) when it does not fit."""
         ...
 
     def close(self, request_id: str) -> None:

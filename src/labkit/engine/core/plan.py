@@ -1,8 +1,10 @@
 """What one forward computes: a plain value, so that planning can be tested without a model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.engine.core.sequence import Sequence
+from labkit.engine.types import AdapterUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,32 +13,44 @@ class Span:
 
     Attributes:
         start: position of the first one.
-        wants_logits: the last token of the span gets logits, and a token is sampled from them.
+        num_tokens: known tokens, from `sequence.tokens`.
+        draft: proposed tokens that follow them; each one, and the last known one, gets logits.
+        wants_logits: a token is sampled after the span (its last known token gets logits).
     """
 
     sequence: Sequence
     start: int
     num_tokens: int
     wants_logits: bool
+    draft: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Batch entries of the span."""
+        return self.num_tokens + len(self.draft)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Spans of one forward, decode first."""
+    """Spans of one forward, decode first; all their sequences use the same adapters."""
 
     spans: tuple[Span, ...] = ()
+    adapters: tuple[AdapterUse, ...] = ()
 
     @property
     def num_tokens(self) -> int:
         """Tokens of the whole forward."""
-        return sum(span.num_tokens for span in self.spans)
+        return sum(span.length for span in self.spans)
 
-    def logits_rows(self) -> list[tuple[Sequence, int]]:
-        """(sequence, index of its logits row in the batch) for every sequence that samples a token."""
-        rows: list[tuple[Sequence, int]] = []
+    @property
+    def num_logits(self) -> int:
+        """Rows of logits of the whole forward."""
+        return sum(1 + len(span.draft) for span in self.spans if span.wants_logits)
+
+    def sampling_rows(self) -> Iterator[tuple[Span, int]]:
+        """(span, batch index of its first row of logits) for every span that samples; further rows follow it."""
         end = 0
         for span in self.spans:
-            end += span.num_tokens
             if span.wants_logits:
-                rows.append((span.sequence, end - 1))
-        return rows
+                yield span, end + span.num_tokens - 1
+            end += span.length

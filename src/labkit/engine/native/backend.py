@@ -9,7 +9,7 @@ from labkit.engine.native.grammar import GrammarCompiler, TokenMask
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.sampler import SamplerChain
 from labkit.engine.native.threads import measure_best_threads, usable_cores
-from labkit.engine.types import EngineConfig, GenerationRequest
+from labkit.engine.types import EngineConfig, GenerationRequest, TokenLogprob
 
 _MOST_SLOTS = 256
 
@@ -85,15 +85,15 @@ class NativeBackend:
             batch.add(tokens, span.start, sequence.slot or 0, wants_logits=span.wants_logits)
         self.context.forward()
 
-    def sample(self, request_id: str, row: int) -> int:
+    def sample(self, request_id: str, row: int) -> tuple[int, TokenLogprob | None]:
         """See Backend.sample."""
         sampling = self._open[request_id]
         if sampling.mask is None:
-            return sampling.chain.sample(self.context, row)
+            return sampling.chain.sample(self.context, row), None
         sampling.mask.apply(self.context.logits(row))
         token = sampling.chain.sample(self.context, row)
         sampling.mask.accept(token)
-        return token
+        return token, None
 
     def free_cells(self, slot: int) -> None:
         """See Backend.free_cells."""

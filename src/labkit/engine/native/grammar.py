@@ -97,5 +97,7 @@ class TokenMask:
 def _grammar(constraint: Constraint) -> str:
     if constraint.kind == "lark":
         return llguidance.LLMatcher.grammar_from_lark(constraint.text)
+    if constraint.kind == "regex":
+        return llguidance.LLMatcher.grammar_from_regex(constraint.text)
     schema = json.loads(constraint.text) if constraint.kind == "json_schema" else {"type": "object"}
     return llguidance.LLMatcher.grammar_from_json_schema(schema, overrides=_JSON_FORM)
