@@ -53,14 +53,22 @@ class InvalidRequestError(InputError):
 
 
 class ContextLengthExceededError(InvalidRequestError):
-    """The prompt does not fit: carries both numbers, in tokens."""
+    """The prompt, or another input, does not fit: carries both numbers, in tokens."""
 
-    def __init__(self, num_prompt_tokens: int, context_tokens: int) -> None:
+    def __init__(
+        self,
+        num_prompt_tokens: int,
+        context_tokens: int,
+        *,
+        what: str = "the prompt",
+        param: str = "messages",
+        hint: str = "shorten the conversation, or serve the model with a larger --ctx",
+    ) -> None:
         super().__init__(
-            f"the prompt has {num_prompt_tokens} tokens, the context holds {context_tokens}",
-            param="messages",
+            f"{what} has {num_prompt_tokens} tokens, the context holds {context_tokens}",
+            param=param,
             code="context_length_exceeded",
-            hint="shorten the conversation, or serve the model with a larger --ctx",
+            hint=hint,
         )
         self.num_prompt_tokens = num_prompt_tokens
         self.context_tokens = context_tokens

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 DEFAULT_CELLS = 8192
 FinishReason = Literal["stop", "length", "cancelled"]
 ConstraintKind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
 Lane = Literal["interactive", "normal", "batch"]
 CacheTier = Literal["device", "host", "disk"]
+Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,50 @@ class TokenEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """Inputs to turn into vectors, or into scores where the model ranks.
+
+    Attributes:
+        request_id: unique among the running ones.
+        inputs: token ids of each, at least one, already with every special token.
+        dimensions: keep the first so many numbers of each vector, for models trained to allow that (Matryoshka);
+            None keeps all.
+        normalize: scale each vector to length 1, after the cut.
+        param: the request field the inputs come from, for errors.
+    """
+
+    request_id: str
+    inputs: tuple[tuple[int, ...], ...]
+    dimensions: int | None = None
+    normalize: bool = True
+    param: str = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingEvent:
+    """Results of one forward for one request.
+
+    Every accepted request ends with exactly one event that has `finish_reason` or `error`.
+
+    Attributes:
+        vectors: (number of the input, its vector), in any order; each input comes once.
+        usage, timings: with the last event only.
+    """
+
+    request_id: str
+    vectors: "tuple[tuple[int, npt.NDArray[np.float32]], ...]" = ()
+    finish_reason: FinishReason | None = None
+    error: Exception | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the request is over."""
+        return self.finish_reason is not None or self.error is not None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Size of an engine.
 
@@ -221,6 +270,8 @@ class EngineConfig:
         draft_model: path of the small model.
         audit_share: share of cache hits that are computed again cold, to compare logits.
         gpu_layers: layers on an accelerator, where the core has one; -1 for all.
+        embeddings: give embeddings too, from a model that was made to generate; embedding models always do.
+        pooling: how token vectors become one; None takes what the file says, or else "last" for causal models.
     """
 
     context_tokens: int | None = None
@@ -240,6 +291,8 @@ class EngineConfig:
     draft_model: Path | None = None
     audit_share: float = 0.0
     gpu_layers: int = -1
+    embeddings: bool = False
+    pooling: Pooling | None = None
 
     def cells_for(self, trained_tokens: int | None) -> int:
         """KV cells of the context of a model that was trained for `trained_tokens` (None: unknown)."""
