@@ -1,0 +1,82 @@
+"""What a synthetic model looks like: the sizes that decide its tensors. Plain values, nothing is computed here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertShape:
+    """Expert block of a mixture-of-experts model.
+
+    Attributes:
+        shared_ffn_size: width of the expert that every token uses; 0 for none.
+        leading_dense_layers: first layers, which have a dense block instead.
+    """
+
+    num_experts: int
+    num_used: int
+    expert_ffn_size: int
+    shared_ffn_size: int = 0
+    leading_dense_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrentShape:
+    """State of recurrent layers (Mamba, gated delta net, short convolution).
+
+    Attributes:
+        attention_layers: layers that attend instead, by number; () for a purely recurrent model.
+        inner_size: channels of the state; 0 where only a convolution is kept.
+        num_groups: groups that share their inputs; of the gated delta net the key heads.
+        num_state_heads: heads of the state (`time_step_rank`); of the gated delta net the value heads.
+    """
+
+    conv_kernel: int
+    attention_layers: tuple[int, ...] = ()
+    inner_size: int = 0
+    state_size: int = 0
+    num_groups: int = 0
+    num_state_heads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticShape:
+    """Sizes of one model.
+
+    Attributes:
+        architecture: llama.cpp's name ("llama", "qwen3", ...).
+        window_tokens: how far sliding-window layers look back; 0 for none.
+        global_every: one layer in so many, the last of each group, sees everything.
+        rope_factors: the file carries a table of rotation factors (Llama 3).
+    """
+
+    name: str
+    architecture: str
+    num_layers: int
+    hidden_size: int
+    ffn_size: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    vocab_size: int
+    context_tokens: int = 4096
+    tied_embeddings: bool = True
+    window_tokens: int = 0
+    global_every: int = 0
+    rope_base: float = 10000.0
+    rope_factors: bool = False
+    experts: ExpertShape | None = None
+    recurrent: RecurrentShape | None = None
+
+    @property
+    def query_size(self) -> int:
+        """Elements of Q, all heads together."""
+        return self.num_heads * self.head_dim
+
+    @property
+    def kv_size(self) -> int:
+        """Elements of K, and of V, all KV heads together."""
+        return self.num_kv_heads * self.head_dim
+
+    def attends(self, layer: int) -> bool:
+        """Whether layer number `layer` has attention; else it is recurrent."""
+        return self.recurrent is None or layer in self.recurrent.attention_layers
