@@ -1,0 +1,111 @@
+"""Compiles constraints into masks: in threads of its own, within limits, and each one once."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import llguidance
+
+from labkit.engine.native.grammar.cache import Compiled, CompiledCache
+from labkit.engine.native.grammar.language import write_grammar
+from labkit.engine.native.grammar.limits import check_limits
+from labkit.engine.native.grammar.mask import TokenMask
+from labkit.engine.native.grammar.refusals import not_honoured, too_complex
+from labkit.engine.native.grammar.vocabulary import end_tokens, read_vocabulary
+from labkit.engine.native.model import NativeModel
+from labkit.engine.types import Constraint
+from labkit.errors import InvalidRequestError, NativeError, QueueFullError
+
+COMPILE_SECONDS = 1.0
+"""Longest that a caller waits for one compilation, once it has begun."""
+_COMPILERS = 2
+_MASKERS = 2
+_STACK_BYTES = 64 << 20
+"""llguidance walks rules by recursion: some thousand chained ones overflow a stack of 8 MiB and kill the process."""
+_LIMITS = llguidance.LLParserLimits(verbose_errors=False)
+
+
+class GrammarCompiler:
+    """Masks for one vocabulary; reading the vocabulary (some 0.1 s) is put off until first used.
+
+    A caller that must not wait, such as the engine's loop, lets another thread compile the same constraint before:
+    the second time takes microseconds.
+    """
+
+    def __init__(self, model: NativeModel) -> None:
+        self._model = model
+        self._reading = threading.Lock()  # so that the vocabulary is read once
+        self._tokenizer: llguidance.LLTokenizer | None = None
+        self._ends: tuple[int, ...] = ()
+        self._cache = CompiledCache()
+        self._maskers = ThreadPoolExecutor(_MASKERS, thread_name_prefix="labkit-mask")
+        self._free_compilers = threading.BoundedSemaphore(_COMPILERS)
+
+    def compile(self, constraint: Constraint) -> TokenMask:
+        """A fresh mask for one sequence. Blocks, for about `COMPILE_SECONDS` at most; any thread may call.
+
+        Raises InvalidRequestError for a constraint that cannot be honoured or is too complex, QueueFullError while
+        other compilations take up every compiler.
+        """
+        result, is_new = self._cache.get(constraint)
+        if is_new:
+            self._start(constraint, result)
+        try:
+            compiled = result.result(COMPILE_SECONDS)
+        except TimeoutError:
+            raise too_complex(constraint.param, f"it was not compiled after {COMPILE_SECONDS:g} s") from None
+        if compiled.matcher is None:
+            raise compiled.refusal_for(constraint.param)
+        return TokenMask(compiled.matcher.deep_copy(), self._model.vocab_size, self._maskers, param=constraint.param)
+
+    def close(self) -> None:
+        """Wait for everything that still uses the model's vocabulary; call it before the model is closed."""
+        for _ in range(_COMPILERS):
+            self._free_compilers.acquire()
+        self._maskers.shutdown()
+
+    def _start(self, constraint: Constraint, result: Future[Compiled]) -> None:
+        """Compile in a new thread. Raises QueueFullError."""
+        if not self._free_compilers.acquire(timeout=COMPILE_SECONDS):
+            self._cache.forget(constraint)
+            busy = QueueFullError("other constraints are being compiled", retry_after_seconds=1)
+            result.set_exception(busy)
+            return
+        usual = threading.stack_size(_STACK_BYTES)
+        try:
+            threading.Thread(target=self._run, args=(constraint, result), name="labkit-grammar").start()
+        finally:
+            threading.stack_size(usual)
+
+    def _run(self, constraint: Constraint, result: Future[Compiled]) -> None:
+        try:
+            compiled = Compiled(self._compile(constraint))
+        except InvalidRequestError as refusal:
+            compiled = Compiled(None, refusal)
+        except Exception as bug:  # noqa: BLE001 - whatever it is, the waiting callers must hear of it
+            self._cache.forget(constraint)
+            result.set_exception(NativeError(f"the constraint could not be compiled: {bug}"))
+            return
+        finally:
+            self._free_compilers.release()
+        result.set_result(compiled)
+
+    def _compile(self, constraint: Constraint) -> llguidance.LLMatcher:
+        check_limits(constraint)
+        tokenizer = self._vocabulary(constraint)
+        matcher = llguidance.LLMatcher(tokenizer, write_grammar(constraint), log_level=0, limits=_LIMITS)
+        if matcher.is_error():
+            raise not_honoured(constraint.param, matcher.get_error())
+        # Some grammars compile and still have no first token, such as a schema that is only a reference to itself.
+        first = TokenMask(matcher, self._model.vocab_size, self._maskers, param=constraint.param)
+        if matcher.is_stopped() or not first.allows_other_than(self._ends):
+            raise not_honoured(constraint.param, matcher.get_error())
+        return matcher
+
+    def _vocabulary(self, constraint: Constraint) -> llguidance.LLTokenizer:
+        with self._reading:
+            if self._tokenizer is None:
+                self._ends = end_tokens(self._model)
+                if not self._ends:
+                    raise not_honoured(constraint.param, "this model has no end token")
+                self._tokenizer = read_vocabulary(self._model, self._ends)
+            return self._tokenizer
