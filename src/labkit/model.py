@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Pooling = Literal["none", "mean", "cls", "last", "rank"]
+"""How the vectors of an input's tokens become one: "rank" adds the model's head for scores."""
 
 
 @dataclass(frozen=True, slots=True)

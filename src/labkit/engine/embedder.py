@@ -287,4 +287,4 @@ def finish_vector(vector: Vector, dimensions: int | None, *, normalize: bool) ->
     if not normalize:
         return cut
     norm = np.linalg.norm(cut, axis=-1, keepdims=True)
-    return cut / np.where(norm > 0, norm, 1)
+    return np.asarray(cut / np.where(norm > 0, norm, 1), np.float32)

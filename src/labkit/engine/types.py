@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from labkit.model import Pooling
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -13,7 +15,6 @@ FinishReason = Literal["stop", "length", "cancelled"]
 ConstraintKind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
 Lane = Literal["interactive", "normal", "batch"]
 CacheTier = Literal["device", "host", "disk"]
-Pooling = Literal["none", "mean", "cls", "last", "rank"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import math
 from array import array
 
 from labkit.gguf.cursor import invalid
+from labkit.gguf.embedding import embedding_facts
 from labkit.gguf.header import GgufHeader, Value
 
 MAX_LAYERS = 512
@@ -36,6 +37,8 @@ BOUNDS = {
     "ssm.state_size": (0, 1 << 16),
     "ssm.group_count": (0, 1 << 16),
     "vocab_size": (1, 1 << 26),
+    "pooling_type": (0, 4),
+    "classifier.pooling_type": (0, 4),
 }
 POSITIVE = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
 ROPE_SCALINGS = {"none", "linear", "yarn", "longrope"}
@@ -56,6 +59,7 @@ def check_hyperparameters(header: GgufHeader) -> None:
     _check_experts(header, architecture or "")
     _check_heads(header, architecture or "")
     _check_layers(header, architecture or "", num_layers)
+    _check_embedding(header, architecture or "")
 
 
 def _check_kind(header: GgufHeader) -> None:
@@ -124,6 +128,18 @@ def _check_layers(header: GgufHeader, architecture: str, num_layers: int) -> Non
         for layer, count in enumerate(counts if counts is not None else ()):
             if count == 0 and f"blk.{layer}.attn_q.weight" in attending:
                 raise invalid(header.path, f"'{architecture}.{name}' is 0 in layer {layer}, which has attention")
+
+
+def _check_embedding(header: GgufHeader, architecture: str) -> None:
+    """llama.cpp reads as many scores as there are labels from a head whose size it does not always check."""
+    facts = embedding_facts(header)
+    if facts.num_scores and facts.num_scores != max(len(facts.labels), 1):
+        labels = max(len(facts.labels), 1)
+        raise invalid(header.path, f"its classification head has {facts.num_scores} outputs for {labels} labels")
+    hidden, heads = (header.integer(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count"))
+    states_length = header.integer(f"{architecture}.attention.key_length") is not None
+    if facts.is_encoder and hidden and heads is not None and not states_length and (heads == 0 or hidden % heads):
+        raise invalid(header.path, f"{heads} attention heads cannot share {hidden} numbers")
 
 
 def _check_experts(header: GgufHeader, architecture: str) -> None:

@@ -16,7 +16,11 @@ ENCODERS = {
     "neo-bert",
     "modern-bert",
     "eurobert",
+    "gemma-embedding",
+    "t5encoder",
 }
+# Ids that llama.cpp takes for a WordPiece vocabulary which does not name its own.
+WORD_PIECE_IDS = {"bos": 101, "seperator": 102, "unknown": 100}
 SPECIAL_IDS = (
     "bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "cls", "mask",
     "fim_pre", "fim_suf", "fim_mid", "fim_pad", "fim_rep", "fim_sep", "prefix", "suffix", "middle",
@@ -40,6 +44,8 @@ def check_tokenizer(header: GgufHeader) -> None:
     _check_embedding_rows(header, len(tokens))
     if kind == "llama":
         _check_byte_tokens(header, tokens)
+    if kind == "bert":
+        _check_word_piece_ids(header, len(tokens))
     if kind == "gpt2" and header.strings(PREFIX + "merges") is None:
         raise _invalid(header, "its BPE tokenizer has no merges")
 
@@ -96,6 +102,15 @@ def _check_embedding_rows(header: GgufHeader, num_tokens: int) -> None:
     for tensor in header.tensors:
         if tensor.name == "token_embd.weight" and (len(tensor.dimensions) < 2 or tensor.dimensions[1] != num_tokens):
             raise _invalid(header, f"its embedding has the shape {tensor.dimensions} for {num_tokens} tokens")
+
+
+def _check_word_piece_ids(header: GgufHeader, num_tokens: int) -> None:
+    # It puts them around and into every text, and asserts that they exist.
+    for name, default in WORD_PIECE_IDS.items():
+        value = header.metadata.get(f"{PREFIX}{name}_token_id")
+        token = default if value in (None, NONE, -1) else value
+        if not isinstance(token, int) or token >= num_tokens:
+            raise _invalid(header, f"its WordPiece vocabulary has no {name} token")
 
 
 def _check_byte_tokens(header: GgufHeader, tokens: tuple[bytes, ...]) -> None:
