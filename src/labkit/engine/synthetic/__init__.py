@@ -1,14 +1,18 @@
 """Models with random weights in the shapes and types of real ones: their size and speed, without a download."""
 
 from labkit.engine.synthetic.shape import ExpertShape, RecurrentShape, SyntheticShape
+from labkit.engine.synthetic.tiny import TINY, TinyKind, write_tiny
 from labkit.engine.synthetic.writer import FORMAT_VERSION, SyntheticPlan, plan_synthetic, write_synthetic
 
 __all__ = [
     "FORMAT_VERSION",
+    "TINY",
     "ExpertShape",
     "RecurrentShape",
     "SyntheticPlan",
     "SyntheticShape",
+    "TinyKind",
     "plan_synthetic",
     "write_synthetic",
+    "write_tiny",
 ]

@@ -103,7 +103,7 @@ def random_blocks(kind: TensorType, num_blocks: int, deviation: float, rng: np.r
         return _plain(kind.name, rng.standard_normal(num_blocks, dtype=np.float32) * np.float32(deviation))
     blocks = _random_bytes(num_blocks, kind.block_bytes, rng)
     if kind.name == "MXFP4":
-        blocks[:, 0] = 128 + round(np.log2(deviation / MXFP4_DEVIATION))
+        blocks[:, 0] = _power_of_two_scales(num_blocks, deviation / MXFP4_DEVIATION, rng)
         return blocks
     if kind.name == "IQ1_M":
         _set_hidden_scale(blocks, deviation / IQ1_M_DEVIATION)
@@ -128,7 +128,8 @@ def plain_values(mean: float, deviation: float, count: int, rng: np.random.Gener
     return rng.uniform(mean - half_width, mean + half_width, count).astype(np.float32)
 
 
-MXFP4_DEVIATION = 6.9  # of its codes: 0, 1, 2, 3, 4, 6, 8, 12, either sign
+MXFP4_DEVIATION = 5.85  # of its codes: 0, 1, 2, 3, 4, 6, 8, 12, either sign
+MXFP4_BIAS = 128
 IQ1_M_DEVIATION = 6.9
 
 
@@ -144,6 +145,13 @@ def _plain(name: str, values: Floats) -> Bytes:
 def _random_bytes(rows: int, columns: int, rng: np.random.Generator) -> Bytes:
     words = rng.integers(0, 2**64 - 1, -(-rows * columns // 8), dtype=np.uint64, endpoint=True)
     return words.view(np.uint8)[: rows * columns].reshape(rows, columns)
+
+
+def _power_of_two_scales(count: int, scale: float, rng: np.random.Generator) -> Bytes:
+    """Exponents of MXFP4: the two powers next to `scale`, mixed so that the variance is that of `scale`."""
+    exponent = int(np.floor(np.log2(scale)))
+    share = (scale**2 / 4.0**exponent - 1) / 3
+    return (MXFP4_BIAS + exponent + (rng.random(count) < share)).astype(np.uint8)
 
 
 def _set_f16(blocks: Bytes, position: int, values: Floats) -> None:

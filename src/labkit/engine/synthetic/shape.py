@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from labkit.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class ExpertShape:
@@ -46,6 +48,7 @@ class SyntheticShape:
         architecture: llama.cpp's name ("llama", "qwen3", ...).
         window_tokens: how far sliding-window layers look back; 0 for none.
         global_every: one layer in so many, the last of each group, sees everything.
+        rope_dim: elements of a head that are rotated; 0 for all.
         rope_factors: the file carries a table of rotation factors (Llama 3).
     """
 
@@ -63,6 +66,7 @@ class SyntheticShape:
     window_tokens: int = 0
     global_every: int = 0
     rope_base: float = 10000.0
+    rope_dim: int = 0
     rope_factors: bool = False
     experts: ExpertShape | None = None
     recurrent: RecurrentShape | None = None
@@ -76,6 +80,20 @@ class SyntheticShape:
     def kv_size(self) -> int:
         """Elements of K, and of V, all KV heads together."""
         return self.num_kv_heads * self.head_dim
+
+    @property
+    def required_experts(self) -> ExpertShape:
+        """The expert block. Raises InputError for a shape without one."""
+        if self.experts is None:
+            raise InputError(f"{self.name} has no experts, and '{self.architecture}' models need them")
+        return self.experts
+
+    @property
+    def required_recurrent(self) -> RecurrentShape:
+        """The recurrent state. Raises InputError for a shape without one."""
+        if self.recurrent is None:
+            raise InputError(f"{self.name} has no recurrent state, and '{self.architecture}' models need one")
+        return self.recurrent
 
     def attends(self, layer: int) -> bool:
         """Whether layer number `layer` has attention; else it is recurrent."""

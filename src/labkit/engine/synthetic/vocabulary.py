@@ -83,5 +83,5 @@ def _merges() -> Iterator[tuple[str, str]]:
     yield from ((SPACE, letter) for letter in starts[len(FREQUENT_STARTS) :])
     yield from ((pair[0], pair[1]) for pair in pairs[frequent:])
     yield from ((SPACE, pair) for pair in pairs)
-    yield from product(pairs, repeat=2)
+    yield from ((first, second) for first, second in product(pairs, repeat=2))
     yield from ((SPACE + first, second) for first, second in product(pairs, repeat=2))

@@ -16,10 +16,12 @@ import numpy as np
 
 from labkit.engine.synthetic.blocks import Bytes, plain_values, random_blocks
 from labkit.engine.synthetic.container import TableRow, header_bytes, padded, tensor_bytes
+from labkit.engine.synthetic.layers import plan_tensors
 from labkit.engine.synthetic.metadata import metadata
 from labkit.engine.synthetic.mixture import TYPES, choose_types
 from labkit.engine.synthetic.shape import SyntheticShape
-from labkit.engine.synthetic.tensors import TensorPlan, plan_tensors
+from labkit.engine.synthetic.tensors import TensorPlan
+from labkit.engine.synthetic.vocabulary import CONTROL_TOKENS
 from labkit.errors import DataFolderError
 from labkit.gguf.tables import TensorType
 from labkit.units import MIB, render_bytes
@@ -114,13 +116,15 @@ class _Writer:
             if tensor.mean or len(tensor.dimensions) == 1:
                 self._put(plain_values(tensor.mean, tensor.deviation, tensor.num_elements, self._rng).data.cast("B"))
             else:
-                self._put_tiled(tensor, kind, size)
+                silent = _silent_bytes(tensor, kind)
+                self._put_tiled(tensor, kind, size - silent)
+                self._put(bytes(silent))
             self._put(bytes(padded(size) - size))
 
     def _put_tiled(self, tensor: TensorPlan, kind: TensorType, size: int) -> None:
         tile = self._tile(tensor, kind)
         position = int(self._rng.integers(len(tile))) * kind.block_bytes
-        flat = memoryview(tile).cast("B")
+        flat = tile.data.cast("B")
         while size:
             piece = min(size, len(flat) - position)
             self._put(flat[position : position + piece])
@@ -143,6 +147,16 @@ class _Writer:
             view = view[self._file.write(view) :]
         self._written += len(data)
         self._on_progress(self._written, self._total)
+
+
+def _silent_bytes(tensor: TensorPlan, kind: TensorType) -> int:
+    """Bytes at the end of an embedding or head that stay zero: the rows of the control tokens.
+
+    Their logits are 0 among logits of deviation 2, so greedy text never ends by itself and sampled text rarely.
+    """
+    if tensor.name not in {"token_embd.weight", "output.weight"}:
+        return 0
+    return len(CONTROL_TOKENS) * tensor.dimensions[0] // kind.block_size * kind.block_bytes
 
 
 def _next_prime(number: int) -> int:
