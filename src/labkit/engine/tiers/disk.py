@@ -120,8 +120,11 @@ class DiskTier:
         """Whether the disk has failed lately."""
         return self._paused_until is not None
 
-    def write(self, job: WriteJob) -> bool:
-        """Have a state written; returns at once. False when it will not be: paused, queue full, or too large."""
+    def write(self, job: WriteJob, *, is_last_chance: bool = False) -> bool:
+        """Have a state written; returns at once. False when it will not be: paused, queue full, or too large.
+
+        With `is_last_chance` the queue takes it in any case: at the end there is nothing that has to go on.
+        """
         if job.key in self._writing:
             return True
         if self._paused_until is not None:
@@ -129,7 +132,7 @@ class DiskTier:
                 return False
             self._paused_until = None
             logger.info("the disk cache tries again")
-        if job.size_bytes > self.budget_bytes or (self._writing and self._is_full(job)):
+        if job.size_bytes > self.budget_bytes or (self._writing and not is_last_chance and self._is_full(job)):
             return False
         self._writing[job.key] = job
         self.writing_bytes += job.size_bytes

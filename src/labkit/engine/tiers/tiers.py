@@ -192,7 +192,7 @@ class PrefixTiers:
         self._take_news()
         if self._disk is not None:
             for key, state in self._host.items():
-                self._write(self._entries[key], state)
+                self._write(self._entries[key], state, is_last_chance=True)
             self._disk.close(wait_seconds)
             self._take_news()
 
@@ -252,10 +252,11 @@ class PrefixTiers:
             self._forget_if_gone(old)
             self._evicted += old not in self._entries
 
-    def _write(self, entry: _Entry, state: bytes) -> None:
+    def _write(self, entry: _Entry, state: bytes, *, is_last_chance: bool = False) -> None:
         if self._disk is None or entry.is_on_disk:
             return
-        if not self._disk.write(WriteJob(entry.identity, entry.tokens, state)):
+        job = WriteJob(entry.identity, entry.tokens, state)
+        if not self._disk.write(job, is_last_chance=is_last_chance):
             self._not_written += 1
 
     def _delete(self, key: str) -> None:
