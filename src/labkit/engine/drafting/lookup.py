@@ -3,9 +3,15 @@
 After Saxena, "Prompt Lookup Decoding" (2023). Edits, quotations, code and tool results repeat their prompt at length.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 LENGTHS = (4, 3, 2)
+# Powers of an odd number modulo 2**64: an n-gram's hash. Two with one hash cost a wrong draft, never a wrong answer.
+_POWERS = tuple(pow(0x9E3779B97F4A7C15, power, 1 << 64) for power in range(max(LENGTHS)))
+_MASK = (1 << 64) - 1
+_BULK = 64
 
 
 class PromptLookup:
@@ -16,7 +22,7 @@ class PromptLookup:
 
     def __init__(self, tokens: Iterable[int] = ()) -> None:
         self._tokens: list[int] = []
-        self._following: dict[int, dict[tuple[int, ...], int]] = {length: {} for length in LENGTHS}
+        self._following: dict[int, dict[int, int]] = {length: {} for length in LENGTHS}
         self._source: int | None = None
         self.extend(tokens)
 
@@ -32,10 +38,9 @@ class PromptLookup:
         for length, following in self._following.items():
             # An n-gram enters when its successor is known, so the newest one never finds itself.
             first = max(old, length)
-            if first < end:
-                places = range(first - length, first)
-                columns = [self._tokens[place : place + end - first] for place in places]
-                following.update(zip(zip(*columns, strict=True), range(first, end), strict=True))
+            if end > first:
+                hashes = _hashes(self._tokens[first - length : end - 1], length)
+                following.update(zip(hashes, range(first, end), strict=True))
 
     def propose(self, max_tokens: int) -> tuple[int, ...]:
         """At most `max_tokens` tokens that may come next; empty when the last two never stood in the text before.
@@ -55,9 +60,10 @@ class PromptLookup:
 
     def _find(self) -> int | None:
         for length, following in self._following.items():
-            position = following.get(tuple(self._tokens[-length:]))
-            if position is not None:
-                return position
+            if len(self._tokens) > length:
+                position = following.get(_hash(self._tokens[-length:]))
+                if position is not None:
+                    return position
         return None
 
     def _follow(self, start: int) -> None:
@@ -69,3 +75,19 @@ class PromptLookup:
                 self._source = None
                 return
             self._source += 1
+
+
+def _hash(tokens: Sequence[int]) -> int:
+    return sum(token * power for token, power in zip(tokens, _POWERS, strict=False)) & _MASK
+
+
+def _hashes(tokens: Sequence[int], length: int) -> list[int]:
+    """The hash of every `length` consecutive tokens; numpy pays for a prompt, not for a decode step."""
+    count = len(tokens) - length + 1
+    if count < _BULK:
+        return [_hash(tokens[place : place + length]) for place in range(count)]
+    numbers = np.array(tokens, np.uint64)
+    total = np.zeros(count, np.uint64)
+    for place, power in enumerate(_POWERS[:length]):
+        total += numbers[place : place + count] * np.uint64(power)
+    return total.tolist()

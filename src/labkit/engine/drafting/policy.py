@@ -5,6 +5,7 @@ With acceptance p per token, k drafted tokens bring (1 - p^(k+1)) / (1 - p) toke
 lose by rejected drafts only what it has won by accepted ones, plus a small premium on the time it takes anyway.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ POT_PREMIUM = 0.01  # of all forward time may be lent to new sequences for their
 FIRST_LOAN = 0.5  # forwards
 MOST_SAVED = 4.0  # forwards that a sequence may lose again after it has won them
 _FADING = 0.7
+_LEARNING = 0.25
 _PROBE_TOKENS = 2
 
 
@@ -46,10 +48,10 @@ class SpeculationPolicy:
         max_draft: int = MAX_DRAFT,
         draft_seconds_per_token: float = 0.0,
     ) -> None:
-        """`seconds(num_tokens)`: measured time of a forward; the time a draft model takes comes on top."""
+        """`seconds(num_tokens)`: measured time of a forward; the time a draft model takes per token comes on top."""
         self._seconds = seconds
         self._max_draft = max_draft
-        self.draft_seconds_per_token = draft_seconds_per_token
+        self._draft_seconds = draft_seconds_per_token
         self._records: dict[str, _Record] = {}
         self._pot: float | None = None
 
@@ -63,11 +65,7 @@ class SpeculationPolicy:
         record = self._record(sequence_id, share)
         record.batch_tokens, record.num_sequences = batch_tokens, num_sequences
         record.balance = min(record.balance + PREMIUM * share, MOST_SAVED * share)
-        affordable = [
-            (count, cost)
-            for count in CANDIDATES
-            if count <= min(room, self._max_draft) and (cost := self._cost(record, count)) <= record.balance
-        ]
+        affordable = self._affordable(record, min(room, self._max_draft))
         return self._best(record, affordable, record.acceptance) or self._probe(record, affordable)
 
     def observe(self, sequence_id: str, drafted: int, accepted: int) -> None:
@@ -80,6 +78,17 @@ class SpeculationPolicy:
         record.rejected = record.rejected * _FADING + (accepted < drafted)
         won = accepted * share - self._cost(record, drafted)
         record.balance = min(record.balance + won, MOST_SAVED * share)
+
+    def worthwhile(self, count: int, *, batch_tokens: int, num_sequences: int) -> int:
+        """How many of `count` tokens that are certain to be accepted pay for their place in the forward."""
+        record = _Record(1.0, 0.0, math.inf, batch_tokens, num_sequences)
+        costs = [(number, self._cost(record, number)) for number in {*CANDIDATES, count} if number <= count]
+        return self._best(record, costs, 1.0)
+
+    def learn_draft_cost(self, seconds_per_token: float) -> None:
+        """What the drafter itself took, where that is a model. One outlier counts at most twice the mean."""
+        known = self._draft_seconds or seconds_per_token
+        self._draft_seconds = known + _LEARNING * (min(seconds_per_token, 2 * known) - known)
 
     def acceptance(self, sequence_id: str) -> float | None:
         """Recent share of drafted tokens that were right, as estimated; None for an unknown sequence."""
@@ -106,7 +115,16 @@ class SpeculationPolicy:
     def _cost(self, record: _Record, count: int) -> float:
         """Seconds that `count` more tokens add to the forward of this step."""
         more = self._seconds(record.batch_tokens + count) - self._seconds(record.batch_tokens)
-        return max(more, 0.0) + count * self.draft_seconds_per_token
+        return max(more, 0.0) + count * self._draft_seconds
+
+    def _affordable(self, record: _Record, most: int) -> list[tuple[int, float]]:
+        """(count, cost) of the candidates that the ledger would survive, were they all rejected."""
+        found = []
+        for count in CANDIDATES:
+            if count > most or (cost := self._cost(record, count)) > record.balance:
+                break
+            found.append((count, cost))
+        return found
 
     def _best(self, record: _Record, affordable: list[tuple[int, float]], acceptance: float) -> int:
         """The count with most tokens per second over the whole batch; 0 when drafting does not pay."""
