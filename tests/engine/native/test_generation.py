@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.engine import Engine
 from labkit.engine.native.backend import NativeBackend
 from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, SamplingParams
@@ -28,6 +27,7 @@ def prompt(backend, text):
 def run(backend, *requests):
     """(text, last event) of every request, generated together."""
     events = []
+    backend.prepare()
     engine = Engine(backend, events.extend, check_integrity=True)
     for request in requests:
         engine.submit(request)
@@ -110,19 +110,25 @@ def test_logit_bias_bans_and_an_id_outside_the_vocabulary_is_refused(backend, ge
     assert isinstance(error, InvalidRequestError)
 
 
-def test_preempted_on_real_cells_the_text_stays_the_same(monkeypatch):
-    backend = NativeBackend(embedded_model(), EngineConfig(context_tokens=768, num_slots=2, num_threads=1))
-    preempted = []
-    plan = Scheduler.preempt_for_room
-    monkeypatch.setattr(Scheduler, "preempt_for_room", lambda self: preempted.extend(done := plan(self)) or done)
+def test_preempted_on_real_cells_the_text_stays_the_same():
+    config = EngineConfig(context_tokens=768, num_slots=2, num_threads=1)
+    backend = NativeBackend(embedded_model(), config)
     # Without max_tokens both are admitted; together they outgrow the cells, and the younger one is computed twice.
     ask = prompt(backend, "Hi")
     older = GenerationRequest("older", ask, SamplingParams(1.5, seed=5), None, ignore_eos=True)
     younger = GenerationRequest("younger", ask, SamplingParams(1.5, seed=6), None, ignore_eos=True)
     alone = run(backend, younger)["younger"][0]
-    assert not preempted
-    text, last = run(backend, older, younger)["younger"]
+    events = []
+    backend.prepare()
+    engine = Engine(backend, events.extend, config=config, check_integrity=True)
+    engine.submit(older)
+    engine.submit(younger)
+    while sum(event.is_last for event in events) < 2:
+        engine.step()
+    text = "".join(event.text for event in events if event.request_id == "younger")
     backend.release()
-    assert preempted
-    assert last.error is None
+    counters = engine.stats().counters
+    assert counters is not None
+    assert counters.preemptions
+    assert not any(event.error for event in events)
     assert text[:500] == alone[:500]

@@ -1,5 +1,6 @@
 """What the core needs from native code. `labkit.engine.native` implements it, and a hand-written fake in tests."""
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -103,8 +104,12 @@ class Backend(Protocol):
         """Let the empty slot `target` share the first `end` cells of `source`."""
         ...
 
-    def free_cells(self, slot: int, start: int = 0) -> None:
-        """Drop the KV cells of `slot` from position `start` on (0 only, where the model cannot rewind)."""
+    def free_cells(self, slot: int, start: int = 0) -> bool:
+        """Drop the KV cells of `slot` from position `start` on.
+
+        False, and the slot is empty, when the model has lost what it would need to go on from `start`: a recurrent
+        state always has, a sliding window after a long forward that failed.
+        """
         ...
 
     def save_cells(self, slot: int) -> bytes:
@@ -113,6 +118,18 @@ class Backend(Protocol):
 
     def load_cells(self, slot: int, state: bytes) -> bool:
         """Put a saved state into the empty `slot`. False (and the slot is empty) when it does not fit."""
+        ...
+
+    def adapter_digest(self, name: str) -> str:
+        """What tells a loaded adapter from any other. Raises InvalidRequestError for an unknown name."""
+        ...
+
+    def load_adapter(self, name: str, path: Path) -> None:
+        """Load a LoRA adapter. Raises InvalidRequestError when the name is taken, ModelLoadError for a bad file."""
+        ...
+
+    def unload_adapter(self, name: str) -> None:
+        """Free an adapter. Raises InvalidRequestError for an unknown name."""
         ...
 
     def close(self, request_id: str) -> None:

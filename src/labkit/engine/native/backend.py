@@ -3,21 +3,44 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from labkit.engine.core.plan import BatchPlan
-from labkit.engine.native.context import NativeContext
+from labkit.engine.native.adapter import NativeAdapters
+from labkit.engine.native.context import MAX_SLOTS, NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
+from labkit.engine.native.logprobs import LogprobReader
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.sampler import SamplerChain
 from labkit.engine.native.threads import measure_best_threads, usable_cores
 from labkit.engine.types import EngineConfig, GenerationRequest, TokenLogprob
+from labkit.errors import InvalidRequestError, ModelLoadError
+from labkit.estimate import ContextSettings, cache_bytes
+from labkit.gguf import architecture, read_header
 
-_MOST_SLOTS = 256
+CACHED_SLOTS = 64
+CACHED_STATES = 4
+"""Cached sequences of a model whose memory grows with each slot (recurrent state, sliding windows), at most."""
+MAX_LOGITS = 128
+LOGITS_PER_SEQUENCE = 17
+"""A token and 16 drafted ones."""
+_CELLS = 256
+
+
+def cached_slots(config: EngineConfig, *, is_full_attention: bool) -> int:
+    """Finished sequences that a context keeps room for, beside `num_slots` running ones."""
+    running = max(1, min(config.num_slots, MAX_SLOTS))
+    default = CACHED_SLOTS if is_full_attention else min(running, CACHED_STATES)
+    wanted = default if config.cached_slots is None else config.cached_slots
+    return max(0, min(wanted, MAX_SLOTS - running))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sampling:
     chain: SamplerChain
     mask: TokenMask | None
+    num_logprobs: int | None
 
 
 class NativeBackend:
@@ -26,24 +49,37 @@ class NativeBackend:
     def __init__(self, path: Path, config: EngineConfig) -> None:
         """Load the model and make its context. Raises ModelLoadError."""
         self.model = NativeModel(path, gpu_layers=config.gpu_layers)
-        trained = self.model.trained_context_tokens
-        slots = max(1, min(config.num_slots, _MOST_SLOTS))
         try:
-            self.context = NativeContext(
-                self.model,
-                context_tokens=config.cells_for(trained),
-                num_slots=slots,
-                batch_tokens=max(config.batch_tokens, slots),
-                ubatch_tokens=config.ubatch_tokens,
-                num_threads=config.num_threads or usable_cores(),
-            )
+            self._make_context(config)
         except Exception:
             self.model.close()
             raise
-        self.sequence_tokens = min(self.context.context_tokens, trained)
         self._grammars = GrammarCompiler(self.model)
+        self._adapters = NativeAdapters(self.model, self.context)
         self._measures_threads = config.num_threads is None
         self._open: dict[str, _Sampling] = {}
+
+    def _make_context(self, config: EngineConfig) -> None:
+        model = self.model
+        self.max_running = max(1, min(config.num_slots, MAX_SLOTS))
+        slots = self.max_running + cached_slots(config, is_full_attention=model.memory_kind == "full")
+        batch_tokens = max(config.batch_tokens, self.max_running)
+        self.context = NativeContext(
+            model,
+            context_tokens=config.cells_for(model.trained_context_tokens),
+            num_slots=slots,
+            batch_tokens=batch_tokens,
+            ubatch_tokens=config.ubatch_tokens,
+            num_threads=config.num_threads or usable_cores(),
+            max_logits=min(batch_tokens, self.max_running * LOGITS_PER_SEQUENCE, MAX_LOGITS),
+        )
+        if self.context.cells.kind == "none":
+            self.context.close()
+            raise ModelLoadError(
+                "this model does not generate text", hint="it may give embeddings: POST /v1/embeddings"
+            )
+        self.sequence_tokens = min(self.context.context_tokens, model.trained_context_tokens)
+        self.cell_bytes = self._cell_bytes()
 
     @property
     def context_tokens(self) -> int:
@@ -52,7 +88,7 @@ class NativeBackend:
 
     @property
     def num_slots(self) -> int:
-        """Sequences that fit at once."""
+        """Sequences that the context can hold at once, running and cached."""
         return self.context.num_slots
 
     @property
@@ -60,44 +96,127 @@ class NativeBackend:
         """Most tokens of one forward."""
         return self.context.batch_tokens
 
+    @property
+    def max_logits(self) -> int:
+        """Most rows of logits of one forward."""
+        return self.context.max_logits
+
+    @property
+    def forks_anywhere(self) -> bool:
+        """See Backend.forks_anywhere."""
+        return self.context.cells.forks_anywhere
+
+    @property
+    def can_rewind(self) -> bool:
+        """See Backend.can_rewind."""
+        return self.context.cells.can_rewind
+
     def prepare(self) -> None:
-        """Choose the number of threads, unless the caller did.
+        """Empty the context, and choose the number of threads, unless the caller did.
 
         In the thread that will run the model: OpenMP keeps a pool per calling thread, and with a second pool it
         stops spinning at barriers, which makes a small model many times slower (benchmarks/engine_vs_core.py).
         """
+        self.context.claim()
+        self.context.clear()
         if self._measures_threads:
             measure_best_threads(self.context, usable_cores())
 
     def open(self, request: GenerationRequest) -> None:
         """See Backend.open."""
+        self._check(request)
         mask = self._grammars.compile(request.constraint) if request.constraint else None
-        chain = SamplerChain(request.sampling, self.model.vocab_size)
-        self._open[request.request_id] = _Sampling(chain, mask)
+        chain = SamplerChain(request.sampling, self.model, self.context_tokens)
+        chain.accept_prompt(request.prompt)
+        self._open[request.request_id] = _Sampling(chain, mask, request.logprobs)
+
+    def _check(self, request: GenerationRequest) -> None:
+        if request.request_id in self._open:
+            raise InvalidRequestError(f"request '{request.request_id}' is open already", param="request_id")
+        least, most = min(request.prompt), max(request.prompt)
+        if least < 0 or most >= self.model.vocab_size:
+            wrong = least if least < 0 else most
+            raise InvalidRequestError(
+                f"token id {wrong} is outside the vocabulary of {self.model.vocab_size}", param="prompt"
+            )
+        if request.logprobs is not None and not 0 <= request.logprobs <= self.model.vocab_size:
+            raise InvalidRequestError(f"{request.logprobs} log-probabilities cannot be had", param="top_logprobs")
+        self._adapters.check(request.adapters)
 
     def forward(self, plan: BatchPlan) -> None:
         """See Backend.forward."""
         batch = self.context.batch
         batch.clear()
         for span in plan.spans:
-            sequence = span.sequence
-            tokens = sequence.tokens[span.start : span.start + span.num_tokens]
-            batch.add(tokens, span.start, sequence.slot or 0, wants_logits=span.wants_logits)
+            sequence, start = span.sequence, span.start
+            tokens = sequence.tokens[start : start + span.num_tokens]
+            if span.draft:
+                tokens += span.draft
+            batch.add(tokens, start, sequence.held_slot, wants_logits=span.wants_logits, num_logits=1 + len(span.draft))
+            if span.wants_logits and sequence.request.constraint is not None:
+                self._prepare_mask(sequence.request.request_id, span.draft)
+        self._adapters.apply(plan.adapters)
         self.context.forward()
+
+    def _prepare_mask(self, request_id: str, draft: tuple[int, ...]) -> None:
+        sampling = self._open.get(request_id)
+        if sampling is not None and sampling.mask is not None:
+            sampling.mask.prepare(draft)
+
+    def interrupt(self) -> None:
+        """See Backend.interrupt."""
+        self.context.interrupt()
 
     def sample(self, request_id: str, row: int) -> tuple[int, TokenLogprob | None]:
         """See Backend.sample."""
         sampling = self._open[request_id]
-        if sampling.mask is None:
+        if sampling.mask is None and sampling.num_logprobs is None:
             return sampling.chain.sample(self.context, row), None
-        sampling.mask.apply(self.context.logits(row))
+        logits = self.context.logits(row)
+        reader = None if sampling.num_logprobs is None else LogprobReader(logits, sampling.num_logprobs)
+        if sampling.mask is not None:
+            sampling.mask.apply(logits)
         token = sampling.chain.sample(self.context, row)
-        sampling.mask.accept(token)
-        return token, None
+        if sampling.mask is not None:
+            sampling.mask.accept(token)
+        return token, reader.of(token) if reader else None
 
-    def free_cells(self, slot: int) -> None:
+    def logits(self, row: int) -> npt.NDArray[np.float32]:
+        """See Backend.logits."""
+        return self.context.logits(row)
+
+    def forced_tokens(self, request_id: str) -> tuple[int, ...]:
+        """See Backend.forced_tokens."""
+        mask = self._open[request_id].mask
+        return mask.forced_tokens() if mask is not None else ()
+
+    def copy_cells(self, source: int, target: int, end: int) -> None:
+        """See Backend.copy_cells."""
+        self.context.copy_cells(source, target, end)
+
+    def free_cells(self, slot: int, start: int = 0) -> bool:
         """See Backend.free_cells."""
-        self.context.free_cells(slot)
+        return self.context.free_cells(slot, start)
+
+    def save_cells(self, slot: int) -> bytes:
+        """See Backend.save_cells."""
+        return self.context.save_cells(slot)
+
+    def load_cells(self, slot: int, state: bytes) -> bool:
+        """See Backend.load_cells."""
+        return self.context.load_cells(slot, state)
+
+    def adapter_digest(self, name: str) -> str:
+        """See Backend.adapter_digest."""
+        return self._adapters.digest(name)
+
+    def load_adapter(self, name: str, path: Path) -> None:
+        """See Backend.load_adapter."""
+        self._adapters.load(name, path)
+
+    def unload_adapter(self, name: str) -> None:
+        """See Backend.unload_adapter."""
+        self._adapters.unload(name)
 
     def close(self, request_id: str) -> None:
         """See Backend.close."""
@@ -117,5 +236,18 @@ class NativeBackend:
         """Free context and model, in the order llama.cpp needs. The backend is of no use afterwards."""
         for request_id in list(self._open):
             self.close(request_id)
+        self._grammars.close()
         self.context.close()
+        self._adapters.close()
         self.model.close()
+
+    def _cell_bytes(self) -> int:
+        """Bytes of one cell over all layers: what the estimate of a longer context adds. 0 where it is not known."""
+        layers = architecture(read_header(self.model.path)).layers
+        if layers is None:
+            return 0
+        sizes = [
+            cache_bytes(layers, ContextSettings(cells, unified=True, full_window_cache=True))
+            for cells in (_CELLS, 2 * _CELLS)
+        ]
+        return (sizes[1] - sizes[0]) // _CELLS

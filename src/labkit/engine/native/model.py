@@ -5,15 +5,22 @@ import functools
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import llama_cpp
 
 from labkit.engine.native import library
 from labkit.engine.types import SamplingParams
-from labkit.errors import InvalidRequestError, ModelLoadError
+from labkit.errors import InvalidRequestError, ModelLoadError, NativeError
+
+MemoryKind = Literal["full", "window", "recurrent", "none"]
+"""What a context of the model remembers: all cells, those of a sliding window, a state, or nothing (encoders)."""
 
 _MAX_PIECE_BYTES = 4096
+_LEAST_TEXT_LIMIT = 1 << 20
+_TEXT_BYTES_PER_TOKEN = 16
+"""Longest text that is tokenized, at least and per token of the training's context: a call cannot be stopped, and
+takes seconds for 10 MB."""
 _SAMPLING_KEYS = {
     "temperature": "general.sampling.temp",
     "top_k": "general.sampling.top_k",
@@ -34,17 +41,22 @@ class NativeModel:
         The file must have been validated before (`labkit.gguf`): some broken files kill the process here.
         """
         library.initialize()
+        library.refuse_after_fork()
+        self.path = path
+        self._pointer: Any = None
+        self._num_contexts = 0
+        # llama.cpp waits for ever on a named pipe.
         if not path.is_file():
             raise ModelLoadError(f"there is no file {path}", hint="see the models with: labkit models list")
         params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers
+        library.set_params(params, n_gpu_layers=gpu_layers)
         pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
             raise ModelLoadError(
                 f"llama.cpp cannot load {path.name}",
                 hint="is it of a supported architecture and complete? look at it with: labkit models show FILE",
             )
-        self._pointer: Any = pointer
+        self._pointer = pointer
         self.vocab: Any = llama_cpp.llama_model_get_vocab(pointer)
         self.vocab_size = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self._buffer: Any = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
@@ -57,16 +69,43 @@ class NativeModel:
         return self._pointer
 
     def close(self) -> None:
-        """Free the weights. Contexts must be closed before; calling it twice is harmless."""
-        if self._pointer is not None:
-            llama_cpp.llama_model_free(self._pointer)
-            self._pointer = None
+        """Free the weights; calling it twice is harmless. Raises NativeError while a context of it is open."""
+        if self._num_contexts:
+            raise NativeError(f"{self._num_contexts} contexts of this model are still open")
+        pointer, self._pointer = self._pointer, None
+        if pointer is not None:
+            llama_cpp.llama_model_free(pointer)
+
+    def acquire_context(self) -> None:
+        """A context was made from it."""
+        self._num_contexts += 1
+
+    def release_context(self) -> None:
+        """A context of it was freed."""
+        self._num_contexts -= 1
 
     @functools.cached_property
     def description(self) -> str:
         """llama.cpp's own words, such as "qwen3 0.6B Q4_K - Medium"; sizes it has no name for are counted."""
         llama_cpp.llama_model_desc(self.pointer, self._buffer, _MAX_PIECE_BYTES)
         return self._buffer.value.decode(errors="replace").replace("?B", f"{self.num_parameters / 1e6:.1f}M")
+
+    @functools.cached_property
+    def memory_kind(self) -> MemoryKind:
+        """How its contexts remember. DeepSeek-V4's compressed cells go with a state, as a recurrent layer's do."""
+        pointer = self.pointer
+        if not llama_cpp.llama_model_has_decoder(pointer) or llama_cpp.llama_model_is_diffusion(pointer):
+            return "none"
+        if llama_cpp.llama_model_is_recurrent(pointer) or llama_cpp.llama_model_is_hybrid(pointer):
+            return "recurrent"
+        if self.metadata("general.architecture") == "deepseek4":
+            return "recurrent"
+        return "window" if self.window_tokens else "full"
+
+    @functools.cached_property
+    def window_tokens(self) -> int:
+        """How far sliding-window layers look back; 0 when it has none."""
+        return llama_cpp.llama_model_n_swa(self.pointer)
 
     @property
     def trained_context_tokens(self) -> int:
@@ -147,6 +186,9 @@ class NativeModel:
     def tokenize(self, text: str, *, add_special: bool = False, parse_special: bool = True) -> list[int]:
         """Token ids of `text`. `parse_special` reads `<|im_end|>` and its like as tokens, not as text."""
         raw = text.encode()
+        limit = max(_LEAST_TEXT_LIMIT, _TEXT_BYTES_PER_TOKEN * self.trained_context_tokens)
+        if len(raw) > limit:
+            raise InvalidRequestError(f"the text has {len(raw)} bytes, the limit is {limit}", param="messages")
         buffer = (llama_cpp.llama_token * (len(raw) + 8))()
         count = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), buffer, len(buffer), add_special, parse_special)
         if count < 0:
