@@ -35,7 +35,7 @@ def initialize() -> None:
 
 
 def _note_fork() -> None:
-    global _forked  # noqa: PLW0603 - a fact about the process
+    global _forked
     _forked = True
 
 
