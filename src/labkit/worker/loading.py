@@ -1,0 +1,51 @@
+"""From a model file to a session that fits what the model was made for."""
+
+from pathlib import Path
+
+from labkit.engine.native.backend import NativeBackend
+from labkit.engine.native.embedding_backend import NativeEmbeddingBackend
+from labkit.engine.native.model import NativeModel
+from labkit.engine.types import EngineConfig
+from labkit.gguf import EmbeddingFacts, embedding_facts, read_header
+from labkit.worker.embedding_desk import ClosedDesk, Desk, EmbeddingDesk
+from labkit.worker.embedding_session import EmbeddingSession
+from labkit.worker.outbox import Outbox
+from labkit.worker.session import Session
+
+
+def open_session(path: Path, config: EngineConfig, outbox: Outbox, *, pid: int) -> Session | EmbeddingSession:
+    """Load the model. Embedding and rerank models give only those; others chat, and embed where they were asked to.
+
+    Raises ModelLoadError, InvalidModelFileError.
+    """
+    facts = embedding_facts(read_header(path))
+    if facts.purpose is not None or config.pooling == "rank":
+        return _embedding_session(path, config, facts, outbox, pid)
+    backend = NativeBackend(path, config)
+    try:
+        desk = _desk(backend.model, config, facts, outbox)
+        return Session(backend, outbox, config, pid=pid, desk=desk)
+    except Exception:
+        backend.release()
+        raise
+
+
+def _embedding_session(
+    path: Path, config: EngineConfig, facts: EmbeddingFacts, outbox: Outbox, pid: int
+) -> EmbeddingSession:
+    facts.choose_pooling(config.pooling)  # before the weights are read: it may be refused
+    model = NativeModel(path, gpu_layers=config.gpu_layers)
+    try:
+        backend = NativeEmbeddingBackend(model, config, facts)
+    except Exception:
+        model.close()
+        raise
+    desk = EmbeddingDesk(backend, outbox.put, max_waiting=config.max_waiting)
+    return EmbeddingSession(backend, desk, outbox, pid=pid)
+
+
+def _desk(model: NativeModel, config: EngineConfig, facts: EmbeddingFacts, outbox: Outbox) -> Desk:
+    if not config.embeddings and config.pooling is None:
+        return ClosedDesk(outbox.put)
+    backend = NativeEmbeddingBackend(model, config, facts)
+    return EmbeddingDesk(backend, outbox.put, max_waiting=config.max_waiting)
