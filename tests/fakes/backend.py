@@ -1,24 +1,63 @@
-"""A backend without a model: each sequence counts up from its last prompt token, and misuse raises."""
+"""A backend without a model: each sequence counts up from its last token, and every misuse raises.
+
+It keeps real books of cells: a cell remembers token, adapters and tenant, may belong to several slots, and counts once.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from labkit.engine.core.plan import BatchPlan
-from labkit.engine.types import GenerationRequest
-from labkit.errors import ForwardError, InvalidRequestError
+from labkit.engine.types import GenerationRequest, TokenLogprob
+from labkit.errors import ForwardError, ForwardInterruptedError, InvalidRequestError
+
+
+@dataclass(eq=False)
+class Cell:
+    token: int
+    adapters: tuple
+    tenant: str
+    slots: set[int] = field(default_factory=set)
 
 
 class FakeBackend:
     """Token n is the text "n "; a token that is a multiple of 1,000 ends the generation."""
 
-    def __init__(self, *, context_tokens=64, num_slots=4, batch_tokens=16):
+    vocab_size = 16
+
+    def __init__(
+        self,
+        *,
+        context_tokens=64,
+        num_slots=4,
+        max_running=None,
+        batch_tokens=16,
+        max_logits=None,
+        forks_anywhere=True,
+        can_rewind=True,
+    ):
         self.context_tokens = context_tokens
         self.sequence_tokens = context_tokens
         self.num_slots = num_slots
+        self.max_running = max_running or num_slots
         self.batch_tokens = batch_tokens
+        self.max_logits = max_logits or batch_tokens
+        self.cell_bytes = 10
+        self.forks_anywhere = forks_anywhere
+        self.can_rewind = can_rewind
         self.plans: list[BatchPlan] = []
         self.batch_sizes: list[int] = []
-        self.cells: dict[int, list[int]] = {}
+        self.cells: dict[int, list[Cell]] = {}
         self.opened: dict[str, int] = {}
+        self.adapters: dict[str, str] = {}
+        self.forced: dict[str, tuple[int, ...]] = {}
         self.fail_next_forward = False
+        self.poisoned: set[str] = set()
+        self.interrupt_next_forward = False
+        self.interrupts = 0
+        self.noise = 0.0
         self._rows: dict[int, int] = {}
+        self._row_owner: dict[int, str] = {}
 
     def prepare(self):
         pass
@@ -26,32 +65,112 @@ class FakeBackend:
     def open(self, request: GenerationRequest):
         if request.constraint is not None and request.constraint.text == "broken":
             raise InvalidRequestError("a broken grammar", param="response_format")
+        assert request.request_id not in self.opened
         self.opened[request.request_id] = 0
 
     def forward(self, plan: BatchPlan):
-        if self.fail_next_forward:
-            self.fail_next_forward = False
-            raise ForwardError("out of luck")
         assert 0 < plan.num_tokens <= self.batch_tokens
-        self.plans.append(plan)
-        self.batch_sizes.append(plan.num_tokens)
-        self._rows = {}
+        assert plan.num_logits <= self.max_logits
+        failed = self.fail_next_forward or any(
+            span.sequence.request.request_id in self.poisoned for span in plan.spans
+        )
+        self._rows, self._row_owner = {}, {}
         end = 0
         for span in plan.spans:
-            cells = self.cells.setdefault(span.sequence.slot, [])
-            assert len(cells) == span.start, "a hole in the cells of a sequence"
-            cells.extend(span.sequence.tokens[span.start : span.start + span.num_tokens])
-            end += span.num_tokens
+            self._write(span, plan.adapters)
             if span.wants_logits:
-                self._rows[end - 1] = cells[-1] + 1
-        assert sum(map(len, self.cells.values())) <= self.context_tokens, "more cells than there are"
+                known = end + span.num_tokens - 1
+                tokens = self.tokens(span.sequence.slot)
+                for place in range(len(span.draft) + 1):
+                    self._rows[known + place] = tokens[len(tokens) - len(span.draft) - 1 + place] + 1
+                    self._row_owner[known + place] = span.sequence.request.request_id
+            end += span.length
+        assert self.used <= self.context_tokens, "more cells than there are"
+        if self.interrupt_next_forward:
+            self.interrupt_next_forward = False
+            raise ForwardInterruptedError("interrupted")
+        if failed:
+            self.fail_next_forward = False
+            raise ForwardError("out of luck")
+        self.plans.append(plan)
+        self.batch_sizes.append(plan.num_tokens)
+
+    def _write(self, span, adapters):
+        sequence = span.sequence
+        assert 0 <= sequence.slot < self.num_slots
+        assert sequence.request.adapters == adapters, "a sequence under foreign adapters"
+        cells = self.cells.setdefault(sequence.slot, [])
+        assert len(cells) == span.start, "a hole in the cells of a sequence"
+        known = sequence.tokens[span.start : span.start + span.num_tokens]
+        assert self.tokens(sequence.slot) == sequence.tokens[: span.start], "cells of another text"
+        for cell in cells:
+            assert (cell.adapters, cell.tenant) == (adapters, sequence.request.tenant), "cells of another identity"
+        for token in [*known, *span.draft]:
+            cells.append(Cell(token, adapters, sequence.request.tenant, {sequence.slot}))
+
+    def tokens(self, slot: int):
+        return [cell.token for cell in self.cells.get(slot, [])]
+
+    @property
+    def used(self):
+        return len({id(cell) for cells in self.cells.values() for cell in cells})
+
+    def interrupt(self):
+        self.interrupts += 1
 
     def sample(self, request_id: str, row: int):
+        assert self._row_owner[row] == request_id
         self.opened[request_id] += 1
-        return self._rows[row], None
+        token = self._rows[row]
+        return token, TokenLogprob(token, -0.5)
 
-    def free_cells(self, slot: int):
-        self.cells.pop(slot, None)
+    def logits(self, row: int):
+        logits = np.zeros(self.vocab_size, np.float32)
+        logits[self._rows[row] % self.vocab_size] = 5.0 + self.noise
+        return logits
+
+    def forced_tokens(self, request_id: str):
+        return self.forced.get(request_id, ())
+
+    def copy_cells(self, source: int, target: int, end: int):
+        assert not self.cells.get(target), "the target of a copy is not empty"
+        cells = self.cells[source]
+        assert end <= len(cells)
+        assert self.forks_anywhere or end == len(cells), "this model can only copy whole sequences"
+        for cell in cells[:end]:
+            cell.slots.add(target)
+        self.cells[target] = cells[:end]
+
+    def free_cells(self, slot: int, start: int = 0):
+        cells = self.cells.get(slot, [])
+        keeps = start in (0, len(cells)) or (self.can_rewind and start < len(cells))
+        self.cells[slot] = cells[:start] if keeps else []
+        return keeps
+
+    def save_cells(self, slot: int):
+        return repr([(cell.token, cell.adapters, cell.tenant) for cell in self.cells[slot]]).encode()
+
+    def load_cells(self, slot: int, state: bytes):
+        assert not self.cells.get(slot), "the target of a load is not empty"
+        if not state.startswith(b"["):
+            return False
+        from labkit.engine.types import AdapterUse
+
+        saved = eval(state, {"AdapterUse": AdapterUse})
+        self.cells[slot] = [Cell(token, adapters, tenant, {slot}) for token, adapters, tenant in saved]
+        return True
+
+    def adapter_digest(self, name: str):
+        if name not in self.adapters:
+            raise InvalidRequestError(f"there is no adapter '{name}'", param="model")
+        return self.adapters[name]
+
+    def load_adapter(self, name: str, path):
+        self.adapters[name] = f"digest of {path}"
+
+    def unload_adapter(self, name: str):
+        self.adapter_digest(name)
+        del self.adapters[name]
 
     def close(self, request_id: str):
         self.opened.pop(request_id, None)

@@ -1,66 +1,191 @@
 import pytest
 
+from labkit.engine.core.kv_cache import KvCache
 from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.core.sequence import Sequence
 from labkit.engine.types import GenerationRequest
 
-
-def sequence(name, length, max_tokens=1):
-    return Sequence(GenerationRequest(name, tuple(range(1, length + 1)), max_tokens=max_tokens), arrived=0.0)
+EVERYTHING = 1_000_000
 
 
-def scheduler(**sizes):
-    return Scheduler(**{"num_slots": 4, "num_cells": 64, "batch_tokens": 16, **sizes})
+def sequence(name, length, max_tokens=1, **fields):
+    start = 1000 * ord(name[0])
+    request = GenerationRequest(name, tuple(range(start + 1, start + length + 1)), max_tokens=max_tokens, **fields)
+    return Sequence(request, arrived=0.0)
+
+
+def scheduler(*, num_slots=4, num_cells=64, batch_tokens=16, max_logits=16, **cache):
+    return Scheduler(
+        KvCache(num_slots=num_slots, num_cells=num_cells, **cache),
+        max_running=num_slots,
+        batch_tokens=batch_tokens,
+        max_logits=max_logits,
+    )
+
+
+def admit(desk):
+    admitted = []
+    while (found := desk.next_to_admit(0.0)) is not None:
+        desk.admit(found)
+        admitted.append(found)
+    return admitted
 
 
 def sizes(plan):
     return [(span.sequence.request.request_id, span.num_tokens, span.wants_logits) for span in plan.spans]
 
 
-def test_the_room_of_a_batch_is_shared_and_what_short_ones_leave_goes_to_long_ones():
+def names(sequences):
+    return [each.request.request_id for each in sequences]
+
+
+def test_the_shortest_prompt_goes_first_and_the_oldest_gets_its_part():
     desk = scheduler()
     for name, length in (("long", 30), ("short", 2), ("middle", 6)):
         desk.add(sequence(name, length))
-    desk.admit()
-    assert sizes(desk.plan()) == [("short", 2, True), ("middle", 6, True), ("long", 8, False)]
+    admit(desk)
+    desk.running[0].arrived = -1.0
+    assert sizes(desk.plan((), EVERYTHING)) == [("short", 2, True), ("middle", 6, True), ("long", 8, False)]
 
 
-def test_logits_rows_are_the_last_tokens_of_their_spans():
+def test_a_stream_of_short_prompts_does_not_starve_a_long_one():
+    desk = scheduler(num_cells=200)
+    desk.add(sequence("long", 30))
+    for name in ("a", "b"):
+        desk.add(sequence(name, 16))
+    admit(desk)
+    desk.running[0].arrived = -1.0
+    assert ("long", 4, False) in sizes(desk.plan((), EVERYTHING))
+
+
+def test_sampling_rows_are_the_last_known_token_and_those_after_it_are_the_draft():
     desk = scheduler()
     desk.add(sequence("a", 3))
-    desk.add(sequence("b", 4))
-    desk.admit()
-    assert [(s.request.request_id, row) for s, row in desk.plan().logits_rows()] == [("a", 2), ("b", 6)]
+    desk.add(sequence("b", 4, max_tokens=9))
+    admit(desk)
+    plan = desk.plan((), EVERYTHING)
+    assert [(span.sequence.request.request_id, row) for span, row in plan.sampling_rows()] == [("a", 2), ("b", 6)]
+    for span in plan.spans:
+        desk.commit(span)
+    for each in desk.running:
+        each.tokens.append(each.tokens[-1] + 1)
+        each.draft = (7, 8)
+    plan = desk.plan((), EVERYTHING)
+    assert [(span.length, row) for span, row in plan.sampling_rows()] == [(3, 0), (3, 3)]
+    assert plan.num_logits == 6
+
+
+def test_drafts_are_cut_where_logits_or_cells_end():
+    desk = scheduler(max_logits=4)
+    for name in "ab":
+        desk.add(sequence(name, 3, max_tokens=9))
+    admit(desk)
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    for each in desk.running:
+        each.tokens.append(1)
+        each.draft = (7, 8, 9)
+    assert [span.draft for span in desk.plan((), EVERYTHING).spans] == [(7, 8), ()]
 
 
 def test_admission_keeps_room_for_what_was_promised():
     desk = scheduler(num_cells=40)
     desk.add(sequence("a", 10, max_tokens=20))
     desk.add(sequence("b", 10, max_tokens=20))
-    assert [s.request.request_id for s in desk.admit()] == ["a"]
+    assert names(admit(desk)) == ["a"]
+
+
+def test_shared_cells_are_not_promised_twice():
+    desk = scheduler(num_cells=64, batch_tokens=64, max_logits=64)
+    prompt = tuple(range(1, 41))
+    for name in "ab":
+        desk.add(Sequence(GenerationRequest(name, prompt, max_tokens=10), arrived=0.0))
+    assert names(admit(desk)) == ["a"]  # b waits for what a computes
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    assert names(admit(desk)) == ["b"]
+    assert desk.running[1].num_computed == 39
+    desk.check_integrity()
+
+
+def test_a_follower_does_not_wait_for_a_short_beginning():
+    desk = scheduler(num_cells=200)
+    desk.add(Sequence(GenerationRequest("a", (*range(1, 11), 50), max_tokens=1), arrived=0.0))
+    desk.add(Sequence(GenerationRequest("b", (*range(1, 11), 60), max_tokens=1), arrived=0.0))
+    assert names(admit(desk)) == ["a", "b"]
+
+
+def test_no_cells_are_shared_between_tenants():
+    desk = scheduler(num_cells=200, batch_tokens=64, max_logits=64)
+    prompt = tuple(range(1, 41))
+    from labkit.engine.core.moves import Identity
+
+    for name in "ab":
+        request = GenerationRequest(name, prompt, max_tokens=10, tenant=name)
+        desk.add(Sequence(request, arrived=0.0, identity=Identity(tenant=name)))
+    assert names(admit(desk)) == ["a", "b"]
+    assert [each.num_computed for each in desk.running] == [0, 0]
 
 
 def test_a_request_that_wants_more_than_there_is_runs_alone():
     desk = scheduler(num_cells=40)
     desk.add(sequence("a", 10, max_tokens=1000))
-    assert desk.admit()
+    assert admit(desk)
+
+
+def test_lanes_are_served_in_order_and_patience_is_rewarded():
+    desk = scheduler(num_slots=1)
+    for name, lane in (("b", "batch"), ("n", "normal"), ("i", "interactive")):
+        desk.add(sequence(name, 3, lane=lane))
+    assert [each.request.request_id for each in desk.waiting.in_order(0.0)] == ["i", "n", "b"]
+    desk.add(sequence("j", 3, lane="interactive"))
+    late = list(desk.waiting)[1]
+    late.arrived = 70.0
+    assert [each.request.request_id for each in desk.waiting.in_order(71.0)] == ["i", "n", "b", "j"]
+
+
+def test_the_youngest_of_the_worst_lane_is_preempted():
+    desk = scheduler(num_cells=40)
+    for name, lane in (("a", "batch"), ("b", "batch"), ("c", "normal")):
+        desk.add(sequence(name, 10, lane=lane))
+    admit(desk)
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    assert desk._victim().request.request_id == "b"
+
+
+def test_models_that_copy_whole_sequences_stop_at_the_fork_point():
+    desk = scheduler(num_cells=200, batch_tokens=100, max_logits=16, forks_anywhere=False)
+    shared = tuple(range(1, 41))
+    desk.add(Sequence(GenerationRequest("a", (*shared, 50, 51), max_tokens=1), arrived=0.0))
+    desk.add(Sequence(GenerationRequest("b", (*shared, 60, 61), max_tokens=1), arrived=0.0))
+    assert names(admit(desk)) == ["a"]
+    (span,) = desk.plan((), EVERYTHING).spans
+    assert span.num_tokens == 40
+    desk.commit(span)
+    assert names(admit(desk)) == ["b"]
+    assert [each.num_computed for each in desk.running] == [40, 40]
+    desk.check_integrity()
 
 
 def test_integrity_notices_a_slot_held_twice():
     desk = scheduler()
     desk.add(sequence("a", 1))
     desk.add(sequence("b", 1))
-    first, second = desk.admit()
+    first, second = admit(desk)
     desk.check_integrity()
     second.slot = first.slot
-    with pytest.raises(RuntimeError, match="slots do not add up"):
+    with pytest.raises(RuntimeError, match="the cache says"):
         desk.check_integrity()
 
 
-def test_integrity_notices_too_many_cells():
+def test_integrity_notices_cells_that_are_not_the_tokens():
     desk = scheduler()
-    desk.add(sequence("a", 1))
-    (only,) = desk.admit()
-    only.num_computed = 65
-    with pytest.raises(RuntimeError, match="cells in use"):
+    desk.add(sequence("a", 5))
+    (only,) = admit(desk)
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    desk.check_integrity()
+    only.tokens[2] += 1
+    with pytest.raises(RuntimeError, match="are not its tokens"):
         desk.check_integrity()

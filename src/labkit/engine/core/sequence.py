@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labkit.engine.types import GenerationRequest
+from labkit.engine.core.moves import Identity
+from labkit.engine.types import CacheTier, GenerationRequest
 
 Phase = Literal["waiting", "prefill", "decode"]
 
@@ -13,18 +14,30 @@ class Sequence:
     """A request on its way through the engine. Only the engine's loop touches it.
 
     Attributes:
+        identity: what it must have in common with others to share their cells.
         tokens: prompt, then what was generated.
         num_computed: how many of `tokens` have their KV cells (always the first ones).
-        slot: lane of the native context; None while waiting.
+        slot: place in the native context; None while waiting.
         reserved_cells: KV cells that admission set aside for it.
+        draft: tokens proposed for the next forward.
+        fork_points: lengths at which others want to copy it, for models that can only copy whole sequences.
+        num_cached: prompt tokens that were not computed, at the last admission; from `cached_from`.
+        arrived, admitted, first_token: times of the engine's clock, in seconds.
     """
 
     request: GenerationRequest
     arrived: float
+    identity: Identity = field(default_factory=Identity)
     tokens: list[int] = field(default_factory=list)
     num_computed: int = 0
     slot: int | None = None
     reserved_cells: int = 0
+    draft: tuple[int, ...] = ()
+    fork_points: set[int] = field(default_factory=set)
+    num_cached: int = 0
+    cached_from: CacheTier | None = None
+    num_drafted: int = 0
+    num_accepted: int = 0
     admitted: float | None = None
     first_token: float | None = None
 
@@ -45,6 +58,18 @@ class Sequence:
     def num_pending(self) -> int:
         """Tokens whose KV cells are still to be computed."""
         return len(self.tokens) - self.num_computed
+
+    @property
+    def num_shareable(self) -> int:
+        """Most tokens it can take from others: the last one is computed in any case, for its logits."""
+        return len(self.tokens) - 1 if self.request.reuse else 0
+
+    @property
+    def held_slot(self) -> int:
+        """The slot of a running sequence. Raises RuntimeError while waiting."""
+        if self.slot is None:
+            raise RuntimeError(f"sequence {self.request.request_id} holds no slot")
+        return self.slot
 
     @property
     def phase(self) -> Phase:

@@ -1,0 +1,405 @@
+"""plan -> forward -> sample -> commit: the state of an engine and one turn of it."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from labkit.engine.audit import Auditor
+from labkit.engine.core.backend import Backend
+from labkit.engine.core.cost import CostModel
+from labkit.engine.core.kv_cache import KvCache
+from labkit.engine.core.moves import Copy, Drop, Identity, Move
+from labkit.engine.core.plan import BatchPlan, Span
+from labkit.engine.core.scheduler import Scheduler
+from labkit.engine.core.sequence import Sequence
+from labkit.engine.proposals import Proposals
+from labkit.engine.sampling import sample_span
+from labkit.engine.slower_tiers import SlowerTiers
+from labkit.engine.stats import Counters, EngineStats
+from labkit.engine.stream import Sampled, Stream
+from labkit.engine.types import AdapterUse, EngineConfig, GenerationRequest, TokenEvent
+from labkit.errors import (
+    ContextLengthExceededError,
+    ForwardInterruptedError,
+    InvalidRequestError,
+    LabkitError,
+    NativeError,
+    NotReadyError,
+    QueueFullError,
+)
+
+logger = logging.getLogger(__name__)
+
+MIN_CHUNK_TOKENS = 64
+"""Smaller prompt chunks cost more in repeated reading of the weights than they give to running streams."""
+LONG_FORWARD_SECONDS = 0.2
+"""A cancelled prompt interrupts a forward that is expected to take longer."""
+_SERVICE_LEARNING = 0.2
+
+
+class Loop:
+    """Everything one engine knows. One thread owns it, so there are no locks."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        config: EngineConfig,
+        *,
+        proposals: Proposals | None,
+        tiers: SlowerTiers | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._backend = backend
+        self._config = config
+        self._clock = clock
+        self._tiers = tiers
+        self._proposals = proposals if backend.can_rewind else None
+        self._cost = CostModel()
+        self._auditor = Auditor(config.audit_share)
+        self._counters = Counters()
+        self._scheduler = Scheduler(
+            KvCache(
+                num_slots=backend.num_slots,
+                num_cells=backend.context_tokens,
+                cached_cells=_cells_of_budget(config.cache_bytes, backend.cell_bytes),
+                forks_anywhere=backend.forks_anywhere,
+                saves=tiers is not None,
+            ),
+            max_running=backend.max_running,
+            batch_tokens=backend.batch_tokens,
+            max_logits=backend.max_logits,
+        )
+        self._streams: dict[str, Stream] = {}
+        self._events: list[TokenEvent] = []
+        self._alone: list[Sequence] = []
+        self._interruptible: frozenset[str] = frozenset()
+        self._service_seconds = 1.0
+        self._stopping = False
+        self._last_step = clock()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a request runs or waits."""
+        return bool(self._streams)
+
+    def step(self) -> None:
+        """One turn: plan, forward, sample, commit. Blocks for one forward."""
+        self._expire()
+        self._admit()
+        plan = self._plan()
+        if plan.spans and self._forward(plan):
+            self._sample(plan)
+        self._last_step = self._clock()
+
+    def take_events(self) -> list[TokenEvent]:
+        """The events since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def stats(self) -> EngineStats:
+        """A snapshot, from any thread."""
+        scheduler, cache = self._scheduler, self._scheduler.cache
+        used = cache.tree.num_cells
+        running = min(sum(sequence.num_computed for sequence in list(scheduler.running)), used)
+        return EngineStats(
+            num_running=len(scheduler.running),
+            num_waiting=len(scheduler.waiting),
+            last_step=self._last_step,
+            num_cells=cache.num_cells,
+            running_cells=running,
+            cached_cells=used - running,
+            cached_slots=cache.num_cached_slots,
+            forks="anywhere" if cache.forks_anywhere else "whole",
+            counters=self._counters,
+        )
+
+    def check_integrity(self) -> None:
+        """Raise RuntimeError when slots or cells do not add up. For tests."""
+        self._scheduler.check_integrity()
+
+    def is_worth_interrupting(self, request_id: str) -> bool:
+        """Whether a long forward is computing the prompt of this request. Any thread may ask."""
+        return request_id in self._interruptible
+
+    # What comes from the inbox
+
+    def accept(self, request: GenerationRequest) -> None:
+        """Put a request in the queue, or end it with an error."""
+        try:
+            self._check(request)
+            identity = self._identity(request)
+        except LabkitError as error:
+            self._events.append(TokenEvent(request.request_id, error=error))
+            return
+        self._enqueue(request, identity)
+
+    def cancel(self, request_id: str) -> None:
+        """End a request; unknown ids are ignored."""
+        stream = self._streams.get(request_id)
+        if stream is not None:
+            self._finish(stream, TokenEvent(request_id, stream.flush(), finish_reason="cancelled"))
+
+    def stop(self) -> None:
+        """Cancel everything and refuse what comes."""
+        self._stopping = True
+        for request_id in list(self._streams):
+            self.cancel(request_id)
+
+    def abandon(self, error: LabkitError) -> None:
+        """After a bug: the books are not to be trusted, but every client is told."""
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            self._report_failure(stream, error)
+
+    def unload_adapter(self, name: str) -> None:
+        """See Engine.unload_adapter."""
+        digest = self._backend.adapter_digest(name)
+        if any(use.name == name for stream in self._streams.values() for use in stream.sequence.request.adapters):
+            raise InvalidRequestError(f"adapter '{name}' is in use", hint="try again when its requests have ended")
+        self._apply(self._scheduler.cache.forget(digest))
+        self._backend.unload_adapter(name)
+
+    def _enqueue(self, request: GenerationRequest, identity: Identity) -> None:
+        sequence = Sequence(request, arrived=self._clock(), identity=identity)
+        self._streams[request.request_id] = Stream(sequence)
+        self._scheduler.add(sequence)
+
+    def _check(self, request: GenerationRequest) -> None:
+        if self._stopping:
+            raise NotReadyError("the engine is shutting down")
+        if request.request_id in self._streams:
+            raise InvalidRequestError(f"request id '{request.request_id}' is already running", param="request_id")
+        if not request.prompt:
+            raise InvalidRequestError("the prompt is empty", param="messages")
+        if len(request.prompt) >= self._backend.sequence_tokens:
+            raise ContextLengthExceededError(len(request.prompt), self._backend.sequence_tokens)
+        if len(self._scheduler.waiting) >= self._config.max_waiting:
+            raise QueueFullError(
+                f"{self._config.max_waiting} requests are already waiting", retry_after_seconds=self._retry_after()
+            )
+
+    def _identity(self, request: GenerationRequest) -> Identity:
+        uses = sorted((self._backend.adapter_digest(use.name), use.scale) for use in request.adapters)
+        return Identity(tuple(uses), request.tenant)
+
+    def _retry_after(self) -> int:
+        """Seconds until the queue has moved on by a place, at the pace of the last requests."""
+        return max(1, round(self._service_seconds / max(len(self._scheduler.running), 1)))
+
+    # Plan
+
+    def _expire(self) -> None:
+        limit = self._config.max_wait_seconds
+        if limit is None or not len(self._scheduler.waiting):
+            return
+        now = self._clock()
+        for sequence in list(self._scheduler.waiting):
+            if sequence.admitted is None and now - sequence.arrived > limit:
+                message = f"no slot became free within {limit:g} seconds"
+                self._fail(sequence, QueueFullError(message, retry_after_seconds=self._retry_after()))
+
+    def _admit(self) -> None:
+        while (sequence := self._scheduler.next_to_admit(self._clock())) is not None:
+            self._apply(self._scheduler.admit(sequence))
+            if self._tiers is not None and sequence.num_shareable:
+                self._restore(sequence, self._tiers)
+            if sequence.admitted is None:  # otherwise it is back from a preemption: its sampler was kept
+                self._open(sequence)
+
+    def _open(self, sequence: Sequence) -> None:
+        sequence.admitted = self._clock()
+        try:
+            self._backend.open(sequence.request)
+        except LabkitError as error:
+            self._fail(sequence, error)
+        else:
+            self._counters.count_admission(sequence.num_prompt, sequence.num_cached, sequence.cached_from)
+
+    def _restore(self, sequence: Sequence, tiers: SlowerTiers) -> None:
+        """Take the beginning from a slower tier where that has clearly more of it than the device."""
+        found = tiers.find(sequence.identity, sequence.tokens, sequence.num_shareable, have=sequence.num_computed)
+        if found is None:
+            return
+        slot, cache = sequence.held_slot, self._scheduler.cache
+        self._apply(self._scheduler.start_over(sequence))
+        self._apply(cache.make_room(found.num_stored))
+        state = tiers.load(found) if cache.num_free >= found.num_stored else None
+        if state is None or not self._backend.load_cells(slot, state):
+            return
+        if found.num_stored > found.num_tokens:
+            self._backend.free_cells(slot, found.num_tokens)
+        self._scheduler.restore(sequence, found.num_tokens, found.tier)
+
+    def _plan(self) -> BatchPlan:
+        while self._alone and self._alone[0].slot is None:
+            self._alone.pop(0)
+        only = self._alone[0] if self._alone else None
+        adapters = only.request.adapters if only else self._scheduler.choose_adapters()
+        if self._proposals is not None and only is None:
+            self._propose(self._proposals, adapters)
+        tokens = self._prefill_tokens()
+        waiting = len(self._scheduler.waiting)
+        self._apply(self._scheduler.make_room(adapters, tokens))
+        self._counters.preemptions += len(self._scheduler.waiting) - waiting
+        if only is not None and only.slot is None:
+            return BatchPlan()
+        return self._scheduler.plan(adapters, tokens, only=only)
+
+    def _prefill_tokens(self) -> int:
+        """Prompt tokens of the next forward, so that running streams keep their pace."""
+        decoding = sum(sequence.phase == "decode" for sequence in self._scheduler.running)
+        most = self._backend.batch_tokens
+        if not decoding:
+            return most
+        least = min(MIN_CHUNK_TOKENS + decoding, most)
+        return self._cost.tokens_within(self._config.itl_target_seconds, at_least=least, at_most=most) - decoding
+
+    def _propose(self, proposals: Proposals, adapters: tuple[AdapterUse, ...]) -> None:
+        decoding = [
+            sequence
+            for sequence in self._scheduler.running
+            if sequence.phase == "decode" and sequence.request.adapters == adapters
+        ]
+        for sequence in decoding:
+            request = sequence.request
+            forced = self._backend.forced_tokens(request.request_id) if request.constraint else ()
+            sequence.draft = proposals.propose(sequence, forced, len(decoding), self._cost.seconds)
+
+    def _apply(self, moves: Iterable[Move]) -> None:
+        for move in moves:
+            if isinstance(move, Copy):
+                self._backend.copy_cells(move.source, move.target, move.num_tokens)
+            elif isinstance(move, Drop):
+                self._backend.free_cells(move.slot, move.start)
+            elif self._tiers is not None:
+                self._tiers.save(move.identity, move.tokens, self._backend.save_cells(move.slot))
+
+    # Forward
+
+    def _forward(self, plan: BatchPlan) -> bool:
+        expected = self._cost.seconds(plan.num_tokens)
+        if expected is None or expected > LONG_FORWARD_SECONDS:
+            prompts = (span.sequence for span in plan.spans if span.sequence.phase == "prefill")
+            self._interruptible = frozenset(sequence.request.request_id for sequence in prompts)
+        started = self._clock()
+        try:
+            self._backend.forward(plan)
+        except NativeError as error:
+            self._take_back(plan, error)
+            return False
+        finally:
+            self._interruptible = frozenset()
+        self._cost.observe(plan.num_tokens, self._clock() - started)
+        self._counters.num_steps += 1
+        return True
+
+    def _take_back(self, plan: BatchPlan, error: NativeError) -> None:
+        """Undo what a failed forward may have written. One sequence may fail by it, never all.
+
+        After a failure each sequence of the batch goes alone, and the one that fails alone ends with the error.
+        """
+        for span in plan.spans:
+            span.sequence.draft = ()
+            if self._backend.can_rewind:
+                self._backend.free_cells(span.sequence.held_slot, span.start)
+            else:
+                self._apply(self._scheduler.preempt(span.sequence))
+        if isinstance(error, ForwardInterruptedError):
+            self._counters.interruptions += 1
+            return
+        logger.error("a forward of %d sequences failed: %s", len(plan.spans), error)
+        if len(plan.spans) == 1:
+            self._fail(plan.spans[0].sequence, error)
+        else:
+            self._alone = [span.sequence for span in plan.spans]
+
+    # Sample and commit
+
+    def _sample(self, plan: BatchPlan) -> None:
+        rows = {span.sequence: row for span, row in plan.sampling_rows()}
+        for span in plan.spans:
+            row = rows.get(span.sequence)
+            if row is None:
+                self._apply(self._scheduler.commit(span))
+            else:
+                self._sample_span(span, row)
+        if self._alone and plan.spans[0].sequence is self._alone[0]:
+            self._alone.pop(0)
+
+    def _sample_span(self, span: Span, row: int) -> None:
+        sequence = span.sequence
+        if self._config.audit_share:
+            self._audit(sequence, row)
+        try:
+            sampled = sample_span(self._backend, span, row)
+        except LabkitError as error:
+            self._commit_cells(span, 0)
+            self._fail(sequence, error)
+            return
+        num_accepted = len(sampled.tokens) - 1
+        self._commit_cells(span, num_accepted)
+        if self._proposals is not None:
+            self._proposals.learn(sequence, len(span.draft), num_accepted, sampled.tokens)
+        self._counters.drafted_tokens += len(span.draft)
+        self._counters.accepted_tokens += num_accepted
+        self._commit_text(self._streams[sequence.request.request_id], sampled)
+
+    def _commit_cells(self, span: Span, num_accepted: int) -> None:
+        self._apply(self._scheduler.commit(span, num_accepted))
+        if num_accepted < len(span.draft):
+            start = span.start + span.num_tokens + num_accepted
+            self._backend.free_cells(span.sequence.held_slot, start)
+
+    def _commit_text(self, stream: Stream, sampled: Sampled) -> None:
+        if stream.sequence.first_token is None:
+            stream.sequence.first_token = self._clock()
+        event = stream.take(sampled, self._backend)
+        self._counters.generated_tokens += len(event.tokens)
+        if event.is_last:
+            self._finish(stream, event)
+        else:
+            self._events.append(event)
+
+    def _audit(self, sequence: Sequence, row: int) -> None:
+        request = sequence.request
+        if self._auditor.owns(request.request_id):
+            verdict = self._auditor.judge(request.request_id, self._backend.logits(row))
+            self._counters.audited += 1
+            self._counters.audit_failures += not verdict.is_same
+        elif sequence.first_token is None and sequence.num_cached and self._auditor.wants(request):
+            self._enqueue(self._auditor.shadow(request, self._backend.logits(row)), sequence.identity)
+
+    # The end of a request
+
+    def _finish(self, stream: Stream, event: TokenEvent) -> None:
+        now = self._clock()
+        sequence = stream.sequence
+        self._remove(sequence, keep=sequence.request.reuse)
+        if self._auditor.forget(event.request_id):
+            return
+        self._counters.finished += 1
+        if sequence.admitted is not None:
+            self._service_seconds += _SERVICE_LEARNING * (now - sequence.admitted - self._service_seconds)
+        self._events.append(stream.last_event(event, now))
+
+    def _fail(self, sequence: Sequence, error: LabkitError) -> None:
+        stream = self._streams[sequence.request.request_id]
+        self._remove(sequence, keep=False)
+        self._report_failure(stream, error)
+
+    def _report_failure(self, stream: Stream, error: LabkitError) -> None:
+        request_id = stream.sequence.request.request_id
+        if not self._auditor.forget(request_id):
+            self._counters.failed += 1
+            self._events.append(TokenEvent(request_id, error=error))
+
+    def _remove(self, sequence: Sequence, *, keep: bool) -> None:
+        request_id = sequence.request.request_id
+        del self._streams[request_id]
+        self._apply(self._scheduler.remove(sequence, keep=keep))
+        self._backend.close(request_id)
+        if self._proposals is not None:
+            self._proposals.forget(sequence)
+
+
+def _cells_of_budget(budget_bytes: int | None, cell_bytes: int) -> int | None:
+    return None if budget_bytes is None or not cell_bytes else budget_bytes // cell_bytes
