@@ -40,6 +40,11 @@ class Settings:
         """Measurements of this machine, kept between commands."""
         return self.data_folder / "measurements"
 
+    @property
+    def synthetic_folder(self) -> Path:
+        """Models with random weights, written for measurements; anything in it may be deleted."""
+        return self.data_folder / "synthetic"
+
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environment` (the process's own by default). Touches no file.

@@ -72,3 +72,42 @@ def test_wrong_input_says_what_to_type(run, words, says, code):
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert result.returncode == code
+
+
+MINIATURE = {
+    "id": "miniature", "family": "qwen3", "license": "cc0-1.0", "capabilities": ["chat"],
+    "shape": {
+        "num_layers": 2, "hidden_size": 256, "ffn_size": 512, "num_heads": 4, "num_kv_heads": 2, "head_dim": 64,
+        "vocab_size": 600, "tied_embeddings": True,
+    },
+}  # fmt: skip
+
+
+def dry(run, home, *words):
+    (home / "catalog").mkdir(exist_ok=True)
+    rows = {"models": [MINIATURE], "sources": {}, "as_of": "2026-01-01"}
+    (home / "catalog" / "mine.json").write_text(json.dumps(rows))
+    return run("--dry", "miniature:Q8_0", "-p", "16", "-n", "4", "-t", "1", "-r", "1", *words)
+
+
+def test_a_dry_run_measures_random_weights_and_says_so(run, home):
+    result = dry(run, home, "--json")
+    assert result.returncode == 0, result.stderr
+    assert [row["n_prompt"] for row in json.loads(result.stdout)] == [16, 0]
+    assert "miniature at Q8_0: its speed, not its answers" in result.stderr
+    kept = list((home / "synthetic").iterdir())
+    assert len(kept) == 1
+    assert f"rm {kept[0]}" in result.stderr
+
+
+def test_a_dry_run_can_clean_up_after_itself(run, home):
+    result = dry(run, home, "--no-keep")
+    assert result.returncode == 0, result.stderr
+    assert "tg4" in result.stdout
+    assert list((home / "synthetic").iterdir()) == []
+
+
+def test_a_dry_run_of_an_unknown_model_names_near_ones(run):
+    result = run("--dry", "qwen3-8")
+    assert result.returncode == 66
+    assert "qwen3-8b" in result.stderr

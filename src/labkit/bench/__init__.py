@@ -1,7 +1,19 @@
 """Measurements of this machine's native core, with llama-bench's tests, definitions and field names."""
 
 from labkit.bench.core import CoreBench, run_core_bench
+from labkit.bench.dry import DryModel, find_dry_model, require_fit, write_dry_model
 from labkit.bench.machine import MachineLimits, load_or_measure_limits
 from labkit.bench.record import CoreRecord, CoreTest
 
-__all__ = ["CoreBench", "CoreRecord", "CoreTest", "MachineLimits", "load_or_measure_limits", "run_core_bench"]
+__all__ = [
+    "CoreBench",
+    "CoreRecord",
+    "CoreTest",
+    "DryModel",
+    "MachineLimits",
+    "find_dry_model",
+    "load_or_measure_limits",
+    "require_fit",
+    "run_core_bench",
+    "write_dry_model",
+]

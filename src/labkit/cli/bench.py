@@ -18,7 +18,9 @@ def _bench() -> None:
     """Measure speed on this machine."""
 
 
-@app.command("core", epilog="Example: labkit bench core nano -p 512 -n 128 -t 4 -r 5")
+@app.command(
+    "core", epilog="Examples: labkit bench core nano -p 512 -n 128 -t 4 -r 5; labkit bench core --dry qwen3-0.6b:Q4_K_M"
+)
 def core(
     model: str = typer.Argument(..., help="A model's name, or a GGUF file.", metavar="MODEL|PATH.gguf"),
     prompt: str = typer.Option("512", "-p", "--n-prompt", help="Prompt tokens; several with commas; 0 for none."),
@@ -29,6 +31,10 @@ def core(
     batch: int = typer.Option(2048, "-b", "--batch-size", help="Most tokens of one forward."),
     ubatch: int = typer.Option(512, "-ub", "--ubatch-size", help="Physical micro-batch."),
     gpu_layers: int = typer.Option(-1, "-ngl", "--n-gpu-layers", help="Layers on an accelerator, -1 for all."),
+    dry: bool = typer.Option(
+        False, "--dry", help="Measure a known model before the download: MODEL[:QUANTIZATION], random weights."
+    ),
+    keep: bool = typer.Option(True, "--keep/--no-keep", help="With --dry: keep the file for the next time."),
     no_warmup: bool = typer.Option(False, "--no-warmup", help="Skip the warm-up."),
     form: str = typer.Option("table", "-o", "--output", help="table, md, json, jsonl or csv."),
     as_json: bool = typer.Option(False, "--json", help="The same as -o json."),
@@ -37,8 +43,12 @@ def core(
 
     pp is prompt processing, tg is generation, without tokenizer, sampler or HTTP. Beside each figure stands the
     share of this machine's measured memory bandwidth that the weights' traffic amounts to.
+
+    With --dry the model need not be here: a file with its exact tensors and random weights is written, which has its
+    size and its speed. It says nothing about the model's answers.
     """
     from labkit.bench import CoreBench, load_or_measure_limits, run_core_bench
+    from labkit.cli.bench_dry import finish_dry, prepare_dry
     from labkit.cli.bench_output import choose_writer
     from labkit.gguf import validate
     from labkit.settings import load_settings
@@ -47,7 +57,8 @@ def core(
     write = choose_writer("json" if as_json else form)
     tests = _tests(_counts(prompt, "-p"), _counts(generated, "-n"), _counts(depth, "-d"))
     settings = load_settings()
-    path = resolve(model, settings).path
+    imitation = prepare_dry(model, settings, tests, ubatch) if dry else None
+    path = imitation.path if imitation else resolve(model, settings).path
     validate(path)  # some broken files kill the process once native code reads them
     with output.talk().status("measuring the memory's bandwidth") as status:
         bench = CoreBench(
@@ -67,6 +78,8 @@ def core(
         )
         measured = list(records)
     write(measured)
+    if imitation:
+        finish_dry(imitation, keep=keep)
 
 
 def _tests(prompts: list[int], generated: list[int], depths: list[int]) -> tuple["CoreTest", ...]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from labkit.engine.synthetic.container import Value
 from labkit.engine.synthetic.mixture import file_type
-from labkit.engine.synthetic.shape import ExpertShape, RecurrentShape, SyntheticShape
+from labkit.engine.synthetic.shape import DELTA_NETS, ExpertShape, RecurrentShape, SyntheticShape
 from labkit.engine.synthetic.vocabulary import (
     CHAT_TEMPLATE,
     CONTROL_TOKENS,
@@ -19,7 +19,6 @@ DESCRIPTION = "Random weights in a real model's shape: it has that model's size 
 QUANTIZATION_VERSION = 2
 NORM_EPSILON = 1e-6
 SIGMOID_GATING = 2
-DELTA_NETS = {"qwen35", "qwen35moe", "qwen3next"}
 
 
 def metadata(shape: SyntheticShape, quantization: str) -> dict[str, Value]:

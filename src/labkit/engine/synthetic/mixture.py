@@ -8,7 +8,7 @@ A file named Q4_K_M is mostly Q4_K, with single tensors at more bits: those that
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labkit.engine.synthetic.shape import SyntheticShape
+from labkit.engine.synthetic.shape import DELTA_NETS, SyntheticShape
 from labkit.engine.synthetic.tensors import TensorPlan
 from labkit.errors import InputError
 from labkit.gguf.tables import FILE_TYPES, TENSOR_TYPES, TensorType
@@ -39,8 +39,14 @@ class Place:
 
     @property
     def few_kv_heads(self) -> bool:
-        """Whether many query heads share a KV head."""
-        return self.shape.num_heads >= FEW_KV_HEADS * max(self.shape.num_kv_heads, 1)
+        """Whether many query heads share a KV head, as llama.cpp sees it: by layer 0.
+
+        Hybrids state no KV heads for a recurrent layer 0, so this is never true of them; delta nets state one number.
+        """
+        shape = self.shape
+        if shape.architecture not in DELTA_NETS and not shape.attends(0):
+            return False
+        return shape.num_heads >= FEW_KV_HEADS * max(shape.num_kv_heads, 1)
 
 
 Rule = Callable[[Place], str | None]  # the type, or None for the base type

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from labkit.errors import InputError
 
+DELTA_NETS = frozenset({"qwen35", "qwen35moe", "qwen3next"})  # their files state an interval of attention layers
+
 
 @dataclass(frozen=True, slots=True)
 class ExpertShape:

@@ -5,6 +5,7 @@ place on, repeated. The tile has a prime number of blocks and at least as many a
 two rows of a matrix are alike.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -84,7 +85,8 @@ def write_synthetic(
             f"cannot write {path}: {error.strerror or error}", hint="free some space, or choose another folder"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing to clean up where nothing could be made
+            partial.unlink()
     return path
 
 

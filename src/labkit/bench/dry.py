@@ -1,0 +1,70 @@
+"""How fast would this model be here? A file of its exact shape, with random weights, answers before the download."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.bench.synthetic_shapes import synthetic_shape, with_reference_models
+from labkit.catalog import CatalogModel, architecture, load_catalog
+from labkit.engine.synthetic import FORMAT_VERSION, SyntheticPlan, plan_synthetic, write_synthetic
+from labkit.engine.synthetic.writer import Progress
+from labkit.estimate import ContextSettings, Machine, Weights, require_memory, weights_of_catalog
+from labkit.settings import Settings
+
+DEFAULT_QUANTIZATION = "Q4_K_M"
+
+
+@dataclass(frozen=True, slots=True)
+class DryModel:
+    """A catalogue model that is imitated, and where its file is or will be."""
+
+    model: CatalogModel
+    plan: SyntheticPlan
+    path: Path
+
+    @property
+    def is_written(self) -> bool:
+        """Whether an earlier run left the file. Files appear whole or not at all."""
+        return self.path.is_file()
+
+    @property
+    def size_error(self) -> float | None:
+        """Tensor bytes over what the estimator predicts, minus 1; within its range it is 0. None without a figure."""
+        predicted = weights_of_catalog(self.model, self.plan.quantization)
+        if predicted is None:
+            return None
+        low, high = predicted.size_bytes
+        nearest = min(max(self.plan.weight_bytes, low), high)
+        return self.plan.weight_bytes / nearest - 1
+
+
+def find_dry_model(name: str, settings: Settings) -> DryModel:
+    """The model that "MODEL" or "MODEL:QUANTIZATION" means; Q4_K_M when nothing is said. Reads the catalogue.
+
+    Raises ModelNotFoundError with near names, InputError for an unknown quantization or a model that cannot be
+    imitated.
+    """
+    model_id, _, quantization = name.partition(":")
+    model = with_reference_models(load_catalog(settings.catalog_folder)).get(model_id)
+    plan = plan_synthetic(synthetic_shape(model), quantization.upper() or DEFAULT_QUANTIZATION)
+    return DryModel(model, plan, settings.synthetic_folder / _file_name(plan))
+
+
+def require_fit(dry: DryModel, machine: Machine, context: ContextSettings) -> None:
+    """Raise InsufficientMemoryError, with figures, when the model with this context does not fit. Pure."""
+    size = dry.plan.weight_bytes
+    weights = Weights(dry.plan.quantization, (size, size), (size, size), 0, 0, "dry run on these shapes")
+    require_memory(dry.model.id, architecture(dry.model), weights, machine, context)
+
+
+def write_dry_model(dry: DryModel, on_progress: Progress = lambda _done, _total: None) -> Path:
+    """Write the file unless an earlier run left it, and return its path. Blocks; seconds for each GB.
+
+    Raises DataFolderError when the disk has no room or cannot be written.
+    """
+    return dry.path if dry.is_written else write_synthetic(dry.plan, dry.path, on_progress=on_progress)
+
+
+def _file_name(plan: SyntheticPlan) -> str:
+    key = hashlib.sha256(f"{plan.shape!r} {plan.quantization} {FORMAT_VERSION}".encode()).hexdigest()[:8]
+    return f"{plan.shape.name}-{plan.quantization}-synthetic-{key}.gguf"
