@@ -59,7 +59,7 @@ def phase_of(num_tokens: int) -> Phase:
 
 @dataclass(slots=True)
 class _Trial:
-    """Some forwards with another count; `usual` is the seconds per token of the count in use, for about `size` tokens."""
+    """Some forwards of about `size` tokens with another count; `usual` is the seconds per token without it."""
 
     count: int
     size: int

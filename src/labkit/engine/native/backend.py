@@ -12,8 +12,8 @@ from labkit.engine.native.context import MAX_SLOTS, NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
 from labkit.engine.native.logprobs import LogprobReader
 from labkit.engine.native.model import NativeModel
-from labkit.engine.native.sampler import SamplerChain
-from labkit.engine.native.threads import measure_best_threads, usable_cores
+from labkit.engine.native.sampler import Sampler, SamplerFactory
+from labkit.engine.native.threads import AdaptiveThreads, usable_cores
 from labkit.engine.types import EngineConfig, GenerationRequest, TokenLogprob
 from labkit.errors import InvalidRequestError, ModelLoadError
 from labkit.estimate import ContextSettings, cache_bytes
@@ -38,7 +38,7 @@ def cached_slots(config: EngineConfig, *, is_full_attention: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Sampling:
-    chain: SamplerChain
+    sampler: Sampler
     mask: TokenMask | None
     num_logprobs: int | None
 
@@ -55,8 +55,10 @@ class NativeBackend:
             self.model.close()
             raise
         self._grammars = GrammarCompiler(self.model)
+        self._samplers = SamplerFactory(self.model, self.context.context_tokens)
         self._adapters = NativeAdapters(self.model, self.context)
-        self._measures_threads = config.num_threads is None
+        self.threads = AdaptiveThreads(self.context, usable_cores())
+        self._adapts_threads = config.num_threads is None
         self._open: dict[str, _Sampling] = {}
 
     def _make_context(self, config: EngineConfig) -> None:
@@ -119,16 +121,16 @@ class NativeBackend:
         """
         self.context.claim()
         self.context.clear()
-        if self._measures_threads:
-            measure_best_threads(self.context, usable_cores())
+        if self._adapts_threads:
+            self.threads.prepare()
 
     def open(self, request: GenerationRequest) -> None:
         """See Backend.open."""
         self._check(request)
         mask = self._grammars.compile(request.constraint) if request.constraint else None
-        chain = SamplerChain(request.sampling, self.model, self.context_tokens)
-        chain.accept_prompt(request.prompt)
-        self._open[request.request_id] = _Sampling(chain, mask, request.logprobs)
+        sampler = self._samplers.make(request.sampling)
+        sampler.accept_prompt(request.prompt)
+        self._open[request.request_id] = _Sampling(sampler, mask, request.logprobs)
 
     def _check(self, request: GenerationRequest) -> None:
         if request.request_id in self._open:
@@ -156,7 +158,7 @@ class NativeBackend:
             if span.wants_logits and sequence.request.constraint is not None:
                 self._prepare_mask(sequence.request.request_id, span.draft)
         self._adapters.apply(plan.adapters)
-        self.context.forward()
+        self.threads.forward(plan.num_tokens)
 
     def _prepare_mask(self, request_id: str, draft: tuple[int, ...]) -> None:
         sampling = self._open.get(request_id)
@@ -171,12 +173,12 @@ class NativeBackend:
         """See Backend.sample."""
         sampling = self._open[request_id]
         if sampling.mask is None and sampling.num_logprobs is None:
-            return sampling.chain.sample(self.context, row), None
+            return sampling.sampler.sample(self.context, row), None
         logits = self.context.logits(row)
         reader = None if sampling.num_logprobs is None else LogprobReader(logits, sampling.num_logprobs)
         if sampling.mask is not None:
             sampling.mask.apply(logits)
-        token = sampling.chain.sample(self.context, row)
+        token = sampling.sampler.sample(self.context, row)
         if sampling.mask is not None:
             sampling.mask.accept(token)
         return token, reader.of(token) if reader else None
@@ -222,7 +224,7 @@ class NativeBackend:
         """See Backend.close."""
         sampling = self._open.pop(request_id, None)
         if sampling is not None:
-            sampling.chain.close()
+            sampling.sampler.close()
 
     def piece(self, token: int) -> bytes:
         """See Backend.piece."""
@@ -237,6 +239,7 @@ class NativeBackend:
         for request_id in list(self._open):
             self.close(request_id)
         self._grammars.close()
+        self._samplers.close()
         self.context.close()
         self._adapters.close()
         self.model.close()

@@ -1,0 +1,28 @@
+"""How long threads of the native core wait awake for each other, which libgomp wants to know while it is loaded.
+
+Threads meet about 40 times per layer. Asleep at each meeting they lose half of a quiet machine's speed; awake for
+libgomp's default of 300,000 turns (3 to 6 ms) they hold on to a core that the one they wait for may need: beside one
+busy program decode falls a hundredfold. 30,000 turns lose nothing on a quiet machine, and ten times less on a busy
+one until the number of threads is adapted (benchmarks/threads.py prints all three).
+"""
+
+import os
+
+SPIN_TURNS = 30_000
+_OF_THE_USER = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+
+
+def load_core() -> None:
+    """Import llama_cpp with short waits, unless the user's environment chooses otherwise.
+
+    The variable is gone again afterwards: child processes, other servers among them, keep their own defaults.
+    Without effect on builds that use no libgomp (macOS, Windows).
+    """
+    chooses = not any(name in os.environ for name in _OF_THE_USER)
+    if chooses:
+        os.putenv("GOMP_SPINCOUNT", str(SPIN_TURNS))  # not os.environ: nobody else is to see it
+    try:
+        import llama_cpp  # noqa: F401 - the variable must be set first
+    finally:
+        if chooses:
+            os.unsetenv("GOMP_SPINCOUNT")
