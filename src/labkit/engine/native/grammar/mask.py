@@ -8,14 +8,18 @@ import llguidance
 import numpy as np
 import numpy.typing as npt
 
-from labkit.engine.native.grammar.refusals import too_complex
+from labkit.engine.native.grammar.refusals import not_honoured, too_complex
 from labkit.errors import NativeError
 
 MASK_SECONDS = 2.0
 """Longest that the loop waits for one mask; llguidance's own limits end nearly all of them long before."""
+MAX_FORCED = 64
+"""Most tokens that are forced at once; a schema may force a hundred thousand."""
 Ceiling = npt.NDArray[np.float32]
 """For each token, the highest value that its logit may have: infinity or minus infinity. Shape (vocab_size,)."""
 
+_DEAD_END = "NoExtension"
+_FOREIGN = "doesn't satisfy the grammar"
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 _BYTE_CEILINGS: npt.NDArray[np.float32] = np.where(_BITS, np.float32(np.inf), np.float32(-np.inf))
 
@@ -56,7 +60,11 @@ class TokenMask:
         np.minimum(logits, self._ceilings[0], out=logits)
 
     def accept(self, token: int) -> None:
-        """Move on by the sampled token. Raises NativeError when it does not belong to the language."""
+        """Move on by the sampled token.
+
+        Raises NativeError when it does not belong to the language, InvalidRequestError when what follows it is too
+        complex.
+        """
         self._settle()
         if self._ceilings and self._draft and self._draft[0] == token:
             self._draft.popleft()
@@ -64,22 +72,29 @@ class TokenMask:
         else:
             self._draft.clear()
             self._ceilings.clear()
-        if not (0 <= token < self._vocab_size and self._matcher.consume_token(token)):
-            raise NativeError(f"token {token} does not belong to the language of the constraint")
+        if not 0 <= token < self._vocab_size:
+            raise NativeError(f"token id {token} is outside the vocabulary of {self._vocab_size}")
+        if not self._matcher.consume_token(token):
+            reason = self._matcher.get_error()
+            if _FOREIGN in reason:
+                raise NativeError(f"token {token} does not belong to the language of the constraint")
+            raise too_complex(self._param, reason)
 
     def forced_tokens(self) -> tuple[int, ...]:
-        """Tokens that come next whatever the model thinks; empty where it has a choice. Changes nothing."""
-        self._settle()
-        return tuple(self._matcher.compute_ff_tokens())
+        """What comes next whatever the model thinks, as it would tokenize it; empty where it has a choice.
 
-    def allows_other_than(self, ends: tuple[int, ...]) -> bool:
-        """Whether a token other than those of `ends` may come next."""
+        `MAX_FORCED` tokens at most. Drafts, not decisions: the same text in other tokens is allowed too. Changes
+        nothing.
+        """
+        self._settle()
+        return tuple(self._matcher.compute_ff_tokens()[:MAX_FORCED])
+
+    def first_tokens(self) -> npt.NDArray[np.intp]:
+        """Every token that may come next."""
         self._settle()
         if not self._ceilings:
             self._ceilings.extend(self._compute(()))
-        allowed = self._ceilings[0] > 0
-        allowed[list(ends)] = False
-        return bool(allowed.any())
+        return np.flatnonzero(self._ceilings[0] > 0)
 
     def _settle(self) -> None:
         # The matcher may be used by one thread at a time.
@@ -108,7 +123,9 @@ class TokenMask:
     def _ceiling(self) -> Ceiling:
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         if self._matcher.is_error():
-            raise too_complex(self._param, self._matcher.get_error())
+            reason = self._matcher.get_error()
+            refuse = not_honoured if reason.startswith(_DEAD_END) else too_complex
+            raise refuse(self._param, "" if reason.startswith(_DEAD_END) else reason)
         if not bits.any():
-            raise too_complex(self._param, "no token can come next")
+            raise not_honoured(self._param, "")
         return np.take(_BYTE_CEILINGS, bits, axis=0).reshape(-1)[: self._vocab_size]

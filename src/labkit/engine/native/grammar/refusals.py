@@ -27,6 +27,12 @@ def not_honoured(param: str, reason: str) -> InvalidRequestError:
     )
 
 
+def check_at_most(limit: int, found: int, what: str, param: str) -> None:
+    """Raise InvalidRequestError when a constraint has more of something than the limit."""
+    if found > limit:
+        raise too_complex(param, f"{found} {what}, the limit is {limit}")
+
+
 def _short(reason: str) -> str:
     line = (reason.strip().splitlines() or ["no text satisfies it"])[0].strip()
     return line if len(line) <= _MOST_REASON else line[:_MOST_REASON] + " ..."
