@@ -65,8 +65,9 @@ class SpeculationPolicy:
         record = self._record(sequence_id, share)
         record.batch_tokens, record.num_sequences = batch_tokens, num_sequences
         record.balance = min(record.balance + PREMIUM * share, MOST_SAVED * share)
-        affordable = self._affordable(record, min(room, self._max_draft))
-        return self._best(record, affordable, record.acceptance) or self._probe(record, affordable)
+        most = min(room, self._max_draft)
+        affordable = self._affordable(record, most)
+        return self._best(record, affordable, record.acceptance) or self._probe(record, affordable, most)
 
     def observe(self, sequence_id: str, drafted: int, accepted: int) -> None:
         """Tell how a draft fared in the forward of the last `decide`; drafts of no tokens need not be told."""
@@ -76,8 +77,9 @@ class SpeculationPolicy:
         share = self._seconds(record.num_sequences) / record.num_sequences
         record.accepted = record.accepted * _FADING + accepted
         record.rejected = record.rejected * _FADING + (accepted < drafted)
-        won = accepted * share - self._cost(record, drafted)
-        record.balance = min(record.balance + won, MOST_SAVED * share)
+        balance = record.balance + accepted * share - self._cost(record, drafted)
+        # The floor keeps one cost of a busy moment from being paid off for ever.
+        record.balance = max(min(balance, MOST_SAVED * share), -MOST_SAVED * share)
 
     def worthwhile(self, count: int, *, batch_tokens: int, num_sequences: int) -> int:
         """How many of `count` tokens that are certain to be accepted pay for their place in the forward."""
@@ -136,12 +138,15 @@ class SpeculationPolicy:
                 best, best_rate = count, rate
         return best
 
-    def _probe(self, record: _Record, affordable: list[tuple[int, float]]) -> int:
+    def _probe(self, record: _Record, affordable: list[tuple[int, float]], most: int) -> int:
         """A short draft on the premium's account, to notice when the text begins to repeat.
 
-        None where not even perfect drafts would pay.
+        Where not even perfect drafts would pay, only when the ledger is full: the measured costs may be of a time when
+        the machine was busy, and no other forward may be of that size.
         """
-        return min(self._best(record, affordable, 1.0), _PROBE_TOKENS)
+        count = min(self._best(record, affordable, 1.0), _PROBE_TOKENS)
+        share = self._seconds(record.num_sequences) / record.num_sequences
+        return min(_PROBE_TOKENS, max(most, 0)) if not count and record.balance >= MOST_SAVED * share else count
 
 
 def _expected_tokens(acceptance: float, count: int) -> float:
