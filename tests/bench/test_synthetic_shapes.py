@@ -21,6 +21,7 @@ def can_be_imitated(model):
 
 
 IMITATED = [model for model in CATALOG.models if can_be_imitated(model)]
+COUNTED = [model for model in IMITATED if model.num_text_parameters]
 
 
 def test_most_families_of_the_catalogue_can_be_imitated():

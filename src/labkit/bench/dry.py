@@ -1,7 +1,7 @@
 """How fast would this model be here? A file of its exact shape, with random weights, answers before the download."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from labkit.bench.synthetic_shapes import synthetic_shape, with_reference_models
@@ -66,5 +66,7 @@ def write_dry_model(dry: DryModel, on_progress: Progress = lambda _done, _total:
 
 
 def _file_name(plan: SyntheticPlan) -> str:
-    key = hashlib.sha256(f"{plan.shape!r} {plan.quantization} {FORMAT_VERSION}".encode()).hexdigest()[:8]
+    # Sizes that a model does not have are left out, so a new kind of size makes no old file useless.
+    sizes = {name: value for name, value in asdict(plan.shape).items() if value}
+    key = hashlib.sha256(repr((sizes, plan.quantization, FORMAT_VERSION)).encode()).hexdigest()[:8]
     return f"{plan.shape.name}-{plan.quantization}-synthetic-{key}.gguf"

@@ -3,20 +3,21 @@
 from dataclasses import replace
 
 from labkit.catalog import Attention, Catalog, CatalogModel, Shape
-from labkit.engine.synthetic import ExpertShape, RecurrentShape, SyntheticShape, plan_synthetic
+from labkit.engine.synthetic import ExpertShape, Gemma4Shape, RecurrentShape, SyntheticShape, plan_synthetic
 from labkit.errors import InputError
 
 # llama.cpp's architecture by family, and of those with experts.
 ARCHITECTURES = {
-    "deepseek-r1-distill": "qwen2", "gemma3": "gemma3", "granite4.0": "granitehybrid", "granite4.1": "granite",
-    "granite4.2": "granite", "lfm2.5": "lfm2", "llama3.1": "llama", "llama3.2": "llama", "llama3.3": "llama",
-    "phi4": "phi3", "qwen2.5": "qwen2", "qwen2.5-coder": "qwen2", "qwen3": "qwen3", "qwen3-embedding": "qwen3",
+    "deepseek-r1-distill": "qwen2", "devstral2": "mistral3", "gemma3": "gemma3", "gemma4": "gemma4",
+    "granite4.0": "granitehybrid", "granite4.1": "granite", "granite4.2": "granite", "lfm2.5": "lfm2",
+    "llama3.1": "llama", "llama3.2": "llama", "llama3.3": "llama", "ministral3": "mistral3", "phi4": "phi3",
+    "qwen2.5": "qwen2", "qwen2.5-coder": "qwen2", "qwen3": "qwen3", "qwen3-embedding": "qwen3",
     "qwen3.5": "qwen35", "qwen3.6": "qwen35", "qwen3.8": "qwen35", "smollm2": "llama", "smollm3": "smollm3",
-    "devstral2": "mistral3", "ministral3": "mistral3",
 }  # fmt: skip
 EXPERT_ARCHITECTURES = {
-    "gpt-oss": "gpt-oss", "granite4.0": "granitehybrid", "lfm2.5": "lfm2moe", "qwen3": "qwen3moe",
-    "qwen3-coder": "qwen3moe", "qwen3-next": "qwen3next", "qwen3.5": "qwen35moe", "qwen3.6": "qwen35moe",
+    "gemma4": "gemma4", "gpt-oss": "gpt-oss", "granite4.0": "granitehybrid", "lfm2.5": "lfm2moe",
+    "qwen3": "qwen3moe", "qwen3-coder": "qwen3moe", "qwen3-next": "qwen3next", "qwen3.5": "qwen35moe",
+    "qwen3.6": "qwen35moe",
 }  # fmt: skip
 OTHER_FAMILY = {"deepseek-r1-0528-qwen3-8b": "qwen3"}  # rows whose architecture is not that of their family
 MAMBA_HEAD_SIZE = 64
@@ -58,21 +59,25 @@ def synthetic_shape(model: CatalogModel) -> SyntheticShape:
             f"the catalogue does not know the {' and '.join(missing)} of {model.id}",
             hint="take a model of the same size: labkit models list",
         )
+    return _as_counted(_variants(model, name), model.num_text_parameters or model.num_parameters)
+
+
+def _variants(model: CatalogModel, name: str) -> tuple[SyntheticShape, ...]:
+    """Shapes that the catalogue's facts allow, the likeliest first."""
     tied = model.shape.tied_embeddings
     shape = _shape(model, name, tied_embeddings=bool(tied))
     if tied is None:
-        return _as_counted(shape, model.num_text_parameters or model.num_parameters)
-    return shape
+        return shape, replace(shape, tied_embeddings=True)
+    if shape.gemma4 and shape.gemma4.shared_kv_layers:
+        return shape, replace(shape, gemma4=replace(shape.gemma4, wide_borrowers=True))
+    return (shape,)
 
 
-def _as_counted(shape: SyntheticShape, published: int | None) -> SyntheticShape:
-    """With a head of its own, unless a shared one comes nearer to the published number of parameters."""
-    shared = replace(shape, tied_embeddings=True)
-    return min((shape, shared), key=lambda either: abs(_parameters(either) - (published or 0))) if published else shape
-
-
-def _parameters(shape: SyntheticShape) -> int:
-    return plan_synthetic(shape, "F16").num_parameters
+def _as_counted(variants: tuple[SyntheticShape, ...], published: int | None) -> SyntheticShape:
+    """The variant that comes nearest to the published number of parameters."""
+    if published is None or len(variants) == 1:
+        return variants[0]
+    return min(variants, key=lambda shape: abs(plan_synthetic(shape, "F16").num_parameters - published))
 
 
 def _architecture(model: CatalogModel) -> str:
@@ -126,6 +131,16 @@ def _shape(model: CatalogModel, name: str, *, tied_embeddings: bool) -> Syntheti
         rope_factors=model.family.startswith("llama3"),
         experts=experts,
         recurrent=_recurrent(shape, attention),
+        gemma4=_gemma4(attention) if name == "gemma4" else None,
+    )
+
+
+def _gemma4(attention: Attention) -> Gemma4Shape:
+    return Gemma4Shape(
+        attention.head_dim_global or 0,
+        attention.num_kv_heads_global or 0,
+        attention.shared_kv_layers,
+        attention.per_layer_embedding_size or 0,
     )
 
 

@@ -1,6 +1,6 @@
 """Models with random weights in the shapes and types of real ones: their size and speed, without a download."""
 
-from labkit.engine.synthetic.shape import ExpertShape, RecurrentShape, SyntheticShape
+from labkit.engine.synthetic.shape import ExpertShape, Gemma4Shape, RecurrentShape, SyntheticShape
 from labkit.engine.synthetic.tiny import TINY, TinyKind, write_tiny
 from labkit.engine.synthetic.writer import FORMAT_VERSION, SyntheticPlan, plan_synthetic, write_synthetic
 
@@ -8,6 +8,7 @@ __all__ = [
     "FORMAT_VERSION",
     "TINY",
     "ExpertShape",
+    "Gemma4Shape",
     "RecurrentShape",
     "SyntheticPlan",
     "SyntheticShape",

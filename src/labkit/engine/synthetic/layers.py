@@ -7,6 +7,7 @@ makes up for it: logits have a deviation of about 2.
 import math
 from collections.abc import Callable
 
+from labkit.engine.synthetic.gemma4 import gemma4_ends, gemma4_layer
 from labkit.engine.synthetic.recurrent import delta_net, mamba, mamba2, short_convolution
 from labkit.engine.synthetic.shape import SyntheticShape
 from labkit.engine.synthetic.tensors import (
@@ -25,7 +26,7 @@ from labkit.engine.synthetic.tensors import (
 from labkit.errors import InputError
 
 LOGIT_DEVIATION = 2.0
-SCALED_EMBEDDING = {"gemma3"}  # these multiply the embedding by sqrt(n_embd)
+SCALED_EMBEDDING = {"gemma3", "gemma4"}  # these multiply the embedding by sqrt(n_embd)
 FINAL_NORMS = {"lfm2": "token_embd_norm", "lfm2moe": "token_embd_norm"}
 
 
@@ -58,6 +59,8 @@ def _ends(shape: SyntheticShape) -> Part:
         yield matrix("output", hidden, vocabulary)
     if shape.rope_factors:
         yield TensorPlan("rope_freqs.weight", (shape.head_dim // 2,), 1.0, 0.0)
+    if shape.architecture == "gemma4":
+        yield from gemma4_ends(shape)
 
 
 def _llama(shape: SyntheticShape, _layer: int) -> Part:
@@ -185,6 +188,7 @@ def _mamba2(shape: SyntheticShape, _layer: int) -> Part:
 
 LAYERS: dict[str, Callable[[SyntheticShape, int], Part]] = {
     "gemma3": _gemma3,
+    "gemma4": gemma4_layer,
     "gpt-oss": _gpt_oss,
     "granite": _llama,
     "granitehybrid": _granite_hybrid,

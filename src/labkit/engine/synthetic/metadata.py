@@ -3,6 +3,7 @@
 import numpy as np
 
 from labkit.engine.synthetic.container import Value
+from labkit.engine.synthetic.gemma4 import gemma4_keys
 from labkit.engine.synthetic.mixture import file_type
 from labkit.engine.synthetic.shape import DELTA_NETS, ExpertShape, RecurrentShape, SyntheticShape
 from labkit.engine.synthetic.vocabulary import (
@@ -101,6 +102,8 @@ def _peculiarities(shape: SyntheticShape) -> dict[str, Value]:
         half = (shape.rope_dim or shape.head_dim) // 2
         sections = np.array([half - 2 * (half // 3), half // 3, half // 3, 0], np.int32)
         return {"full_attention_interval": interval, "rope.dimension_sections": sections}
+    if shape.architecture == "gemma4":
+        return gemma4_keys(shape)
     if shape.architecture == "lfm2moe":
         return {"expert_gating_func": SIGMOID_GATING}
     if shape.architecture == "granite":

@@ -22,7 +22,8 @@ SMALL_BLOCK = {
     "IQ3_XXS": "IQ4_NL", "IQ3_S": "IQ4_NL", "IQ4_XS": "IQ4_NL", "Q2_K": "Q4_0", "Q3_K": "Q4_0", "TQ1_0": "Q4_0",
     "TQ2_0": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
 }  # fmt: skip
-NEVER_QUANTIZED = ("_norm.weight", "ffn_gate_inp.weight", "ssm_conv1d", "shortconv.conv.weight", "per_layer_model_proj")
+NEVER_QUANTIZED = ("_norm.weight", "ffn_gate_inp.weight", "ssm_conv1d", "shortconv.conv.weight")
+HALF_PRECISION = {"per_layer_model_proj.weight"}  # stays at 16 bits in every file
 CATEGORIES = {  # in this order: the first that occurs in a name decides
     "attn_qkv.weight": "v", "attn_kv_b.weight": "v", "attn_v.weight": "v", "attn_k.weight": "k",
     "attn_q.weight": "q", "attn_output.weight": "output", "ffn_up": "up", "ffn_gate": "gate", "ffn_down": "down",
@@ -200,6 +201,8 @@ def _layer(name: str) -> int:
 
 
 def _type(plan: TensorPlan, recipe: Recipe, place: Place, category: str) -> str:
+    if plan.name in HALF_PRECISION:
+        return "F32" if recipe.base == "F32" else "F16"
     if not _is_quantized(plan):
         return "F32"
     if recipe.base in {"F32", "F16", "BF16"}:

@@ -43,6 +43,25 @@ class RecurrentShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Gemma4Shape:
+    """What Gemma 4 has beside attention windows.
+
+    Attributes:
+        head_dim_global, num_kv_heads_global: of the layers that see everything.
+        shared_kv_layers: last layers, which use the cache of earlier ones.
+        per_layer_embedding_size: width of a table with a row for each token and layer; 0 for none. Models without
+            it take V from K on global layers.
+        wide_borrowers: layers with a borrowed cache have a feed-forward block of twice the width.
+    """
+
+    head_dim_global: int
+    num_kv_heads_global: int
+    shared_kv_layers: int = 0
+    per_layer_embedding_size: int = 0
+    wide_borrowers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SyntheticShape:
     """Sizes of one model.
 
@@ -72,6 +91,7 @@ class SyntheticShape:
     rope_factors: bool = False
     experts: ExpertShape | None = None
     recurrent: RecurrentShape | None = None
+    gemma4: Gemma4Shape | None = None
 
     @property
     def query_size(self) -> int:
@@ -96,6 +116,17 @@ class SyntheticShape:
         if self.recurrent is None:
             raise InputError(f"{self.name} has no recurrent state, and '{self.architecture}' models need one")
         return self.recurrent
+
+    @property
+    def required_gemma4(self) -> Gemma4Shape:
+        """Gemma 4's sizes. Raises InputError for a shape without them."""
+        if self.gemma4 is None:
+            raise InputError(f"{self.name} has no sizes of global layers, and '{self.architecture}' models need them")
+        return self.gemma4
+
+    def sees_everything(self, layer: int) -> bool:
+        """Whether layer number `layer` has no attention window."""
+        return not self.window_tokens or (layer + 1) % self.global_every == 0
 
     def attends(self, layer: int) -> bool:
         """Whether layer number `layer` has attention; else it is recurrent."""
