@@ -80,7 +80,7 @@ def main() -> None:
     """Measure every model, print, write results."""
     options = parse_options(__doc__, rounds=5, models=("nano", "0.5B"), quick_rounds=2)
     threads = divide_cores().num_threads
-    report = Report("prefix_restore", "KV cells back from a tier, over computing them again")
+    report = Report("prefix_restore", "KV cells back from a tier, over computing them again", options.quick)
     report.settings |= {"threads": threads, "page cache dropped": hasattr(os, "posix_fadvise")}
     for name, path in options.models:
         for num_cells in QUICK_CELLS if options.quick else CELLS:

@@ -1,0 +1,109 @@
+"""What front and worker add: the embedded model at concurrency 8 through `labkit serve`, and its engine in process.
+
+    python benchmarks/front_overhead.py [--rounds N] [--quick]
+
+Both get the same prompts as tokens or as text, eight requests at a time, one thread, no speculation. The embedded model
+is tiny, so this is the worst case there is: a step takes a fraction of a millisecond.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from cores import Cores, divide_cores
+from load.client import run_load
+from load.prompts import Words, chat
+from options import find_model, parse_options
+from paired import Bar, Report, rounds
+from peers.process import running, starting_on
+from peers.servers import Size, labkit
+
+CONCURRENCY, PROMPT_TOKENS, ANSWER_TOKENS = 8, 32, 128
+SIZE = Size(CONCURRENCY * 512, CONCURRENCY, 1)
+IN_PROCESS, SERVED = "engine in process", "labkit serve"
+
+
+def main() -> None:
+    """Measure, print, write results."""
+    if "--once" in sys.argv:
+        _once()
+        return
+    options = parse_options(__doc__, rounds=7, models=("nano",), quick_rounds=3)
+    cores = divide_cores()
+    report = Report(
+        "front_overhead", f"nano at concurrency {CONCURRENCY}: `labkit serve` / engine in process", options.quick
+    )
+    ((name, model),) = options.models
+    words = Words(model, seed=6)
+    served: list[float] = []
+    alone: list[float] = []
+    with running(labkit(model, SIZE, speculation="off"), cores=cores.servers) as server:
+        report.settings[SERVED] = server.shown
+        warm = [request(words) for _ in range(CONCURRENCY)]
+        run_load(server.url, server.model, warm, concurrency=CONCURRENCY)
+        for _, side in rounds(options.rounds, (SERVED, IN_PROCESS)):
+            work = [request(words) for _ in range(CONCURRENCY * (2 if options.quick else 4))]
+            if side == SERVED:
+                served.append(run_load(server.url, server.model, work, concurrency=CONCURRENCY).tokens_per_second)
+            else:
+                alone.append(run_engine(work, cores))
+    report.compare(name, "tokens/s", IN_PROCESS, served, alone, Bar(">=", 0.85), us=SERVED)
+    report.note(f"overhead {100 * (1 - median(s / a for s, a in zip(served, alone, strict=True))):.1f} %")
+    if cores.client == cores.servers:
+        report.note("the load generator shares the processors with the server, and takes its part")
+    report.finish()
+
+
+def request(words: Words) -> dict[str, Any]:
+    """One request that nobody has seen."""
+    return chat(words.text(PROMPT_TOKENS), max_tokens=ANSWER_TOKENS)
+
+
+def run_engine(work: list[dict[str, Any]], cores: Cores) -> float:
+    """Tokens per second of a fresh process that submits the same conversations to an engine of its own."""
+    with starting_on(cores.servers):
+        done = subprocess.run(
+            (sys.executable, __file__, "--once"),
+            input=json.dumps([body["messages"] for body in work]),
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    return float(done.stdout)
+
+
+def _once() -> None:
+    """In the child: conversations as JSON on stdin, tokens per second on stdout."""
+    from labkit.chat import ChatTemplate
+    from labkit.engine.types import EngineConfig, GenerationRequest, SamplingParams
+    from load.in_process import InProcess
+
+    config = EngineConfig(
+        context_tokens=SIZE.context_tokens, num_slots=SIZE.num_slots, num_threads=SIZE.num_threads, speculation="off"
+    )
+    engine = InProcess(find_model("nano"), config)
+    model = engine.backend.model
+    template = ChatTemplate(model.chat_template or "", bos=model.token_text(model.bos), eos=model.token_text(model.eos))
+    requests = [
+        GenerationRequest(
+            str(number),
+            tuple(model.tokenize(template.render(tuple(messages)))),
+            SamplingParams(temperature=0),
+            ANSWER_TOKENS,
+            ignore_eos=True,
+        )
+        for number, messages in enumerate(json.load(sys.stdin))
+    ]
+    warm = [
+        replace(request, request_id=f"warm-{request.request_id}", reuse=False) for request in requests[:CONCURRENCY]
+    ]
+    engine.run(warm, concurrency=CONCURRENCY)
+    print(engine.run(requests, concurrency=CONCURRENCY).rate())
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

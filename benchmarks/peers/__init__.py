@@ -1,0 +1,1 @@
+"""Other people's servers and tools, built and started for comparison."""

@@ -1,0 +1,103 @@
+"""The servers that are compared, each with flags that mean the same."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from peers.build import CACHE, Peers
+from peers.process import ServerPlan, shown_command
+
+Layout = Literal["split", "unified"]
+LAYOUTS: tuple[Layout, ...] = ("split", "unified")
+LAUNCHER = Path(__file__).parent / "labkit_serve.py"
+# What the other package asks for, beside what labkit has.
+LLAMA_CPP_SERVER_NEEDS = ("pydantic-settings>=2.0.1", "sse-starlette>=1.6.1", "starlette-context>=0.3.6,<0.4")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What both sides get. `context_tokens` is the sum over the slots."""
+
+    context_tokens: int
+    num_slots: int
+    num_threads: int
+    host_cache_mib: int = 0
+
+    def with_cache(self, mib: int) -> "Size":
+        """The same with another budget for caches in host memory."""
+        return replace(self, host_cache_mib=mib)
+
+
+def labkit(model: Path, size: Size, **engine: Any) -> ServerPlan:
+    """`labkit serve`; `engine` are further fields of EngineConfig."""
+    fields = {
+        "context_tokens": size.context_tokens,
+        "num_slots": size.num_slots,
+        "num_threads": size.num_threads,
+        "host_cache_bytes": size.host_cache_mib * 2**20,
+        **engine,
+    }
+    return _labkit(model, fields)
+
+
+def labkit_defaults(model: Path) -> ServerPlan:
+    """`labkit serve` as it comes."""
+    return _labkit(model, {})
+
+
+def _labkit(model: Path, fields: dict[str, Any]) -> ServerPlan:
+    command = (sys.executable, str(LAUNCHER), str(model), "--port", "{port}", "--engine", _braces(json.dumps(fields)))
+    shown = " ".join(("labkit serve", model.name, *(f"{name}={value}" for name, value in fields.items())))
+    return ServerPlan("labkit", command, "/v1/models", shown)
+
+
+def llama_server(peers: Peers, model: Path, size: Size, layout: Layout) -> ServerPlan:
+    """llama-server with its KV cache split by slot or unified; its prompt cache and idle-slot cache stay on."""
+    flags = (
+        *("-c", str(size.context_tokens), "-np", str(size.num_slots), "-kvu" if layout == "unified" else "-no-kvu"),
+        *("-t", str(size.num_threads), "-tb", str(size.num_threads), "-b", "2048", "-ub", "512"),
+        *("--cache-ram", str(size.host_cache_mib)),
+    )
+    return _llama_server(peers, model, f"llama-server {layout}", flags)
+
+
+def llama_server_defaults(peers: Peers, model: Path, *flags: str) -> ServerPlan:
+    """llama-server as it comes, but for `flags`."""
+    return _llama_server(peers, model, "llama-server", flags)
+
+
+def _llama_server(peers: Peers, model: Path, name: str, flags: tuple[str, ...]) -> ServerPlan:
+    program = peers.program("llama-server")
+    command = (str(program), "-m", str(model), "--host", "127.0.0.1", "--port", "{port}", "--offline", *flags)
+    return ServerPlan(name, command, "/health", shown_command((program, "-m", model, *flags)))
+
+
+def llama_cpp_server(model: Path, size: Size) -> ServerPlan:
+    """llama-cpp-python's own server. A new request would cut off a running stream: that is turned off."""
+    flags = (
+        *("--n_ctx", str(size.context_tokens // size.num_slots), "--n_threads", str(size.num_threads)),
+        *("--n_threads_batch", str(size.num_threads), "--interrupt_requests", "false"),
+    )
+    command = (sys.executable, "-m", "llama_cpp.server", "--model", str(model), "--port", "{port}", *flags)
+    shown = shown_command(("python -m llama_cpp.server --model", model, *flags))
+    return ServerPlan("llama_cpp.server", command, "/v1/models", shown, {"PYTHONPATH": str(_llama_cpp_server_needs())})
+
+
+def _llama_cpp_server_needs() -> Path:
+    folder = CACHE / "llama_cpp_server"
+    if not folder.exists():
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder))
+        subprocess.run((*pip, *LLAMA_CPP_SERVER_NEEDS), check=True, stdout=sys.stderr)
+    return folder
+
+
+def _braces(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def size_facts(size: Size) -> dict[str, Any]:
+    """For results."""
+    return asdict(size)
