@@ -28,7 +28,7 @@ class Speculation:
         seconds: Callable[[int], float | None],
     ) -> tuple[int, ...]:
         """See Proposals.propose. Nothing before the first forward was measured."""
-        if seconds(1) is None:
+        if not seconds(1):
             return ()
         request_id = sequence.request.request_id
         policy = self._policy = self._policy or SpeculationPolicy(lambda count: seconds(count) or 0.0)

@@ -1,4 +1,5 @@
 """What a forward costs on this machine, learned while it runs. Pure: the caller measures."""
+
 import itertools
 
 _RATE_OF_LEARNING = 0.25
@@ -13,6 +14,7 @@ class CostModel:
 
     def __init__(self) -> None:
         self._means: dict[int, tuple[float, float]] = {}
+        self._points: list[tuple[float, float]] = []  # speculation asks many times for each forward
 
     def observe(self, num_tokens: int, seconds: float) -> None:
         """Learn from a forward of `num_tokens` that took `seconds`."""
@@ -23,10 +25,11 @@ class CostModel:
             tokens + _RATE_OF_LEARNING * (num_tokens - tokens),
             mean + _RATE_OF_LEARNING * (bounded - mean),
         )
+        self._points = self._monotone()
 
     def seconds(self, num_tokens: int) -> float | None:
         """Expected seconds of a forward; None before anything was observed."""
-        points = self._points()
+        points = self._points
         if not points:
             return None
         if num_tokens <= points[0][0]:
@@ -50,7 +53,7 @@ class CostModel:
                 high = middle - 1
         return low
 
-    def _points(self) -> list[tuple[float, float]]:
+    def _monotone(self) -> list[tuple[float, float]]:
         """(tokens, seconds) by rising tokens; seconds never fall, whatever the noise said."""
         points: list[tuple[float, float]] = []
         for tokens, seconds in sorted(self._means.values()):
