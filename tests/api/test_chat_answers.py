@@ -1,6 +1,7 @@
 import json
 
-from labkit.api.chat_answers import ChatChunks, completion, timings_object, usage_object
+from labkit.api.chat_answers import ChatChunks, completion
+from labkit.api.figures import timings_object, usage_object
 from labkit.engine.types import Timings, Usage
 from labkit.worker.messages import Delta, ToolCallDelta
 
@@ -20,10 +21,10 @@ def events(raw: bytes):
 
 def test_the_role_comes_with_the_first_text_and_the_finish_apart():
     chunks = ChatChunks("m", "id", include_usage=False)
-    assert chunks.encode(Delta("r", num_tokens=1)) == b""
-    (first,) = events(chunks.encode(Delta("r", content="Hel")))
+    assert chunks.encode([Delta("r", num_tokens=1)]) == b""
+    (first,) = events(chunks.encode([Delta("r", content="Hel")]))
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": "Hel"}
-    text, finish, done = events(chunks.encode(Delta("r", content="lo", finish_reason="stop", usage=USAGE)))
+    text, finish, done = events(chunks.encode([Delta("r", content="lo", finish_reason="stop", usage=USAGE)]))
     assert text["choices"][0] == {"index": 0, "delta": {"content": "lo"}, "logprobs": None, "finish_reason": None}
     assert finish["choices"][0] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
     assert done == "[DONE]"
@@ -32,39 +33,29 @@ def test_the_role_comes_with_the_first_text_and_the_finish_apart():
 
 def test_usage_comes_in_a_chunk_of_its_own_when_asked_for():
     chunks = ChatChunks("m", "id", include_usage=True)
-    (first,) = events(chunks.encode(Delta("r", content="a")))
+    (first,) = events(chunks.encode([Delta("r", content="a")]))
     assert first["usage"] is None
-    finish, usage, done = events(chunks.encode(LAST))
+    finish, usage, done = events(chunks.encode([LAST]))
     assert (finish["usage"], usage["choices"], done) == (None, [], "[DONE]")
     assert usage["usage"] == usage_object(USAGE)
     assert usage["timings"] == timings_object(USAGE, TIMINGS)
 
 
 def test_an_answer_without_text_still_has_a_role():
-    finish, _ = events(ChatChunks("m", "id", include_usage=False).encode(LAST))
+    finish, _ = events(ChatChunks("m", "id", include_usage=False).encode([LAST]))
     assert finish["choices"][0]["delta"] == {"role": "assistant"}
 
 
 def test_every_chunk_has_the_same_head():
     chunks = ChatChunks("m", "id", include_usage=False)
-    raw = chunks.encode(Delta("r", content="a")) + chunks.encode(LAST)
+    raw = chunks.encode([Delta("r", content="a"), Delta("r", content="b")]) + chunks.encode([LAST])
     heads = {(chunk["id"], chunk["model"], chunk["object"], chunk["created"]) for chunk in events(raw)[:-1]}
     assert len(heads) == 1
 
 
 def test_reasoning_is_written_under_both_names():
-    (chunk,) = events(ChatChunks("m", "id", include_usage=False).encode(Delta("r", reasoning="hm")))
+    (chunk,) = events(ChatChunks("m", "id", include_usage=False).encode([Delta("r", reasoning="hm")]))
     assert chunk["choices"][0]["delta"] == {"role": "assistant", "reasoning_content": "hm", "reasoning": "hm"}
-
-
-def test_timings_have_llama_servers_names_and_survive_zero_seconds():
-    assert timings_object(USAGE, TIMINGS) == {
-        "cache_n": 6, "prompt_n": 4, "prompt_ms": 100.0, "prompt_per_second": 40.0, "predicted_n": 4,
-        "predicted_ms": 200.0, "predicted_per_second": 20.0, "queue_ms": 500.0,
-    }  # fmt: skip
-    nothing = timings_object(USAGE, Timings(0.0, 0.0, 0.0))
-    assert nothing is not None
-    assert nothing["predicted_per_second"] is None
 
 
 def test_a_whole_answer_joins_its_deltas():

@@ -3,7 +3,7 @@ import pytest
 from labkit.api.chat_request import parse_chat_call
 from labkit.api.schemas.chat import ChatCompletionBody
 from labkit.api.schemas.fields import HARMLESS, REFUSED
-from labkit.engine.types import SamplingOverrides
+from labkit.engine.types import AdapterUse, Constraint, SamplingOverrides
 from labkit.errors import InvalidRequestError
 
 USER = {"role": "user", "content": "hi"}
@@ -134,9 +134,81 @@ def test_what_is_not_supported_may_be_sent_with_its_default(name, default):
     assert call(**{name: default}).ignored == ()
 
 
-def test_two_answers_are_refused_although_true_equals_one():
-    assert refused(n=2).param == "n"
-    assert refused(n=True).param == "n"
+def test_n_is_a_number_of_choices_within_bounds():
+    assert call().generate.num_choices == 1
+    assert call(n=8).generate.num_choices == 8
+    for wrong in (0, 9, True, "2", 1.5):
+        assert refused(n=wrong).param == "n"
+
+
+def test_logprobs_and_their_alternatives():
+    assert call().generate.logprobs is None
+    assert call(logprobs=False, top_logprobs=0).generate.logprobs is None
+    assert call(logprobs=True).generate.logprobs == 0
+    assert call(logprobs=True, top_logprobs=20).generate.logprobs == 20
+    assert refused(logprobs=True, top_logprobs=21).param == "top_logprobs"
+    assert refused(top_logprobs=3).param == "top_logprobs"
+    assert refused(logprobs=3).param == "logprobs"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("typical_p", 0.9, 1.1),
+        ("top_n_sigma", 1.5, -2),
+        ("xtc_probability", 0.5, 2),
+        ("xtc_threshold", 0.2, -1),
+        ("dry_multiplier", 0.8, -1),
+        ("dry_base", 1.75, 0.5),
+        ("dry_allowed_length", 3, -1),
+    ],
+)
+def test_llama_servers_sampling_fields_are_honoured_within_bounds(name, value, wrong):
+    assert getattr(call(**{name: value}).generate.sampling, name) == value
+    assert refused(**{name: wrong}).param == name
+    assert refused(**{name: "0.5"}).param == name
+
+
+def test_llama_servers_names_of_the_penalties():
+    sampling = call(repeat_penalty=1.2, repeat_last_n=64).generate.sampling
+    assert (sampling.repetition_penalty, sampling.penalty_window) == (1.2, 64)
+    assert call(repeat_penalty=1.2, repetition_penalty=1.2).generate.sampling.repetition_penalty == 1.2
+    assert refused(repeat_penalty=1.2, repetition_penalty=1.3).param == "repeat_penalty"
+    assert refused(repeat_last_n=-1).param == "repeat_last_n"
+    assert "repeat_last_n" in refused(dry_penalty_last_n=8).hint
+
+
+def test_a_service_tier_is_a_lane_and_named_in_the_answer():
+    tiers = {"auto": ("normal", "default"), "default": ("normal", "default"), "flex": ("batch", "flex")}
+    tiers["priority"] = ("interactive", "priority")
+    for tier, (lane, answered) in tiers.items():
+        parsed = call(service_tier=tier)
+        assert (parsed.generate.lane, parsed.service_tier) == (lane, answered)
+    assert (call().generate.lane, call().service_tier) == ("normal", None)
+    assert refused(service_tier="scale").param == "service_tier"
+
+
+def test_cache_prompt_false_asks_for_a_cold_run():
+    assert call().generate.reuse
+    assert not call(cache_prompt=False).generate.reuse
+
+
+def test_adapters_are_named_with_their_scales():
+    parsed = call(lora=[{"name": "sql"}, {"name": "tone", "scale": 0.5}, {"name": "none", "scale": 0}])
+    assert parsed.generate.adapters == (AdapterUse("sql"), AdapterUse("tone", 0.5))
+    assert refused(lora=[{"id": 0}]).param == "lora[0].name"
+    assert refused(lora=[{"name": "a"}, {"name": "a"}]).param == "lora"
+
+
+def test_grammar_regex_and_choice_are_constraints_and_only_one_of_them_at_a_time():
+    assert call(grammar='root ::= "a"').generate.constraint == Constraint("gbnf", 'root ::= "a"', "grammar")
+    assert call(guided_regex="a+").generate.constraint == Constraint("regex", "a+", "guided_regex")
+    choice = call(guided_choice=["yes", "no"]).generate.constraint
+    assert choice == Constraint("choice", '["yes", "no"]', "guided_choice")
+    assert call(grammar="", guided_regex="").generate.constraint is None
+    assert refused(grammar="x", guided_regex="y").param == "grammar"
+    assert refused(guided_regex="y", response_format={"type": "json_object"}).param == "guided_regex"
+    assert refused(guided_choice=[]).param == "guided_choice"
 
 
 def test_harmless_and_unknown_fields_are_named():

@@ -12,17 +12,46 @@ LAST = Delta("r", finish_reason="stop")
 
 def collect(route):
     async def collected():
-        return [delta async for delta in route]
+        found = []
+        while not route.is_read:
+            found += await route.news()
+        return found
 
     return asyncio.run(collected())
 
 
-def test_deltas_come_in_order_and_end_with_the_last():
+def test_a_reader_that_keeps_up_gets_every_delta_as_it_comes():
+    async def exchange():
+        route, seen = Route(), []
+        for delta in (Delta("r", content="a"), Delta("r", content="b"), LAST):
+            reading = asyncio.ensure_future(route.news())
+            await asyncio.sleep(0)
+            assert not reading.done()
+            route.deliver(delta)
+            seen += await reading
+        return seen, route.is_read
+
+    assert asyncio.run(exchange()) == ([Delta("r", content="a"), Delta("r", content="b"), LAST], True)
+
+
+def test_for_a_reader_that_is_behind_several_deltas_are_one_and_nothing_is_lost():
     route = Route()
-    sent = [Delta("r", content=str(n)) for n in range(3)] + [LAST]
-    assert all(route.deliver(delta) for delta in sent)
-    assert collect(route) == sent
+    assert all(route.deliver(Delta("r", content=str(n), num_tokens=1)) for n in range(3))
+    route.deliver(LAST)
+    assert collect(route) == [Delta("r", content="012", num_tokens=3, finish_reason="stop")]
     assert route.is_over
+
+
+def test_a_request_with_two_choices_is_over_when_both_are():
+    route = Route()
+    route.deliver(Delta("r", content="a", choice=1, num_open=2))
+    route.deliver(Delta("r", finish_reason="stop", choice=1, num_open=1))
+    assert not route.is_over
+    route.deliver(Delta("r", content="b", finish_reason="length", num_open=0))
+    assert [(delta.choice, delta.content, delta.finish_reason) for delta in collect(route)] == [
+        (1, "a", "stop"),
+        (0, "b", "length"),
+    ]
 
 
 def test_nothing_comes_after_the_end():

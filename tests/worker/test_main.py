@@ -30,7 +30,7 @@ class Front:
     """The other end of a worker's pipes."""
 
     def __init__(self, model, *options):
-        command = [sys.executable, "-m", "labkit.worker", str(model), "--threads=1", *options]
+        command = [sys.executable, "-m", "labkit.worker", str(model), "--num-threads=1", *options]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -157,6 +157,6 @@ def test_a_file_that_does_not_load_is_said_once(tmp_path):
     front = Front(broken)
     message = front.receive()
     assert isinstance(message, LoadFailed)
-    assert message.error.kind == "ModelLoadError"
+    assert message.error.kind == "InvalidModelFileError"
     assert front.receive() is None
     assert front.close() == 65

@@ -21,9 +21,9 @@ class Answer:
     An async generator that was never started skips its own clean-up when closed; this object does not.
     """
 
-    def __init__(self, deltas: AsyncGenerator[Delta, None]) -> None:
+    def __init__(self, deltas: AsyncGenerator[list[Delta], None]) -> None:
         self._deltas = deltas
-        self._first: asyncio.Future[Delta] | None = None
+        self._first: asyncio.Future[list[Delta]] | None = None
 
     async def wait_first(self, patience_seconds: float) -> None:
         """Return when the first delta is there, or after `patience_seconds`. Raises the request's early error."""
@@ -35,12 +35,12 @@ class Answer:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Delta:
+    async def __anext__(self) -> list[Delta]:
         if self._first is None:
             return await anext(self._deltas)
-        delta = await self._first
+        deltas = await self._first
         self._first = None
-        return delta
+        return deltas
 
     async def aclose(self) -> None:
         """Cancel the request if it is not over."""

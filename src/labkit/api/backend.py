@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from labkit.worker.messages import Delta, Generate
+from labkit.worker.messages import Capability, Delta, Embed, Embedded, Generate, Rerank
 
 ModelState = Literal["loading", "ready", "restarting", "failed", "stopped"]
 
@@ -17,6 +17,8 @@ class ModelCard:
         aliases: other names that clients may use; never listed, since one may be a path that was typed.
         context_tokens: KV cells its requests share; None until it is loaded.
         size_bytes: of its weights.
+        capabilities: what can be asked of it; () until it is loaded.
+        vector_size: numbers of one embedding; None where it gives none.
         created: when this endpoint took it up, seconds since the epoch.
     """
 
@@ -32,6 +34,8 @@ class ModelCard:
     license: str | None = None
     description: str | None = None
     aliases: tuple[str, ...] = ()
+    capabilities: tuple[Capability, ...] = ()
+    vector_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,18 @@ class ChatBackend(Protocol):
         """State by model name. Does not block."""
         ...
 
-    def generate(self, model: str, request: Generate) -> AsyncGenerator[Delta, None]:
+    def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:
         """Deltas of one answer; the last one has `finish_reason`, `usage` and `timings`.
 
-        Raises an error of labkit's tree at any point, once. Closing the generator (or cancelling the task that
-        iterates it) cancels the request and frees its slot.
+        Each list holds all that is new: one delta, or as many as there are choices, or one for several steps when its
+        reader was not as fast as the model. Raises an error of labkit's tree at any point, once. Closing the generator
+        (or cancelling the task that iterates it) cancels the request and frees its slot.
+        """
+        ...
+
+    async def embed(self, model: str, request: Embed | Rerank) -> list[Embedded]:
+        """Vectors of an Embed, or head outputs of a Rerank: parts that name each input once; the last has `usage`.
+
+        Raises an error of labkit's tree. Cancelling the task cancels the request.
         """
         ...

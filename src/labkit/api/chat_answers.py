@@ -1,100 +1,129 @@
 """From a worker's deltas to OpenAI's chat completion: one object, or a stream of chunks."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labkit.api import sse
-from labkit.engine.types import Timings, Usage
-from labkit.worker.messages import Delta, ToolCallDelta
+from labkit.api.figures import timings_object, usage_object
+from labkit.worker.merging import joined_tool_calls, merged
+from labkit.worker.messages import Delta, LogprobEntry, TokenText, ToolCallDelta
 
 
 class ChatChunks:
-    """Writes one streamed answer. No chunk comes before the first token; the first one carries the role."""
+    """Writes one streamed answer. No chunk comes before the first token; a choice's first one carries the role.
 
-    def __init__(self, model: str, answer_id: str, *, include_usage: bool) -> None:
-        self._head = {
-            "id": answer_id, "object": "chat.completion.chunk", "created": int(time.time()), "model": model,
-        }  # fmt: skip
+    Nearly every chunk is one piece of text, and all of it but the text is the same each time: that much is written
+    once.
+    """
+
+    def __init__(self, model: str, answer_id: str, *, include_usage: bool, service_tier: str | None = None) -> None:
+        self._head = _head(model, answer_id, "chat.completion.chunk", service_tier)
         self._include_usage = include_usage
-        self._role: dict[str, Any] = {"role": "assistant"}
+        self._usage_field: dict[str, Any] = {"usage": None} if include_usage else {}
+        self._text_starts: dict[int, bytes] = {}
+        self._text_end = _text_end(self._usage_field)
 
-    def encode(self, delta: Delta) -> bytes:
-        """Events for one delta, possibly none: text held back for a stop string is not news."""
-        events = [self._choice(news, None) for news in _news(delta)]
+    def encode(self, deltas: Sequence[Delta]) -> bytes:
+        """Events for news, possibly none: text held back for a stop string is not news."""
+        return b"".join([self._encode(delta) for delta in deltas])
+
+    def _encode(self, delta: Delta) -> bytes:
+        start = self._text_starts.get(delta.choice)
+        if start is None or delta.finish_reason or delta.tool_calls or delta.reasoning or delta.logprobs:
+            return self._events(delta)
+        return start + sse.quoted(delta.content) + self._text_end if delta.content else b""
+
+    def _events(self, delta: Delta) -> bytes:
+        logprobs = logprobs_object(delta.logprobs)
+        events: list[bytes] = []
+        for news in _news(delta) or ([{}] if logprobs else []):
+            events.append(self._choice(delta, news, logprobs=logprobs))
+            logprobs = None
         if delta.finish_reason is not None:
             events += self._end(delta)
         return b"".join(events)
 
     def _end(self, delta: Delta) -> list[bytes]:
+        if not delta.is_last:
+            return [self._choice(delta, {}, delta.finish_reason)]
         extra = {"timings": timings_object(delta.usage, delta.timings)}
         if not self._include_usage:
-            return [self._choice({}, delta.finish_reason, extra), sse.DONE]
+            return [self._choice(delta, {}, delta.finish_reason, extra=extra), sse.DONE]
         usage = {**self._head, "choices": [], "usage": usage_object(delta.usage), **extra}
-        return [self._choice({}, delta.finish_reason), sse.event(usage), sse.DONE]
+        return [self._choice(delta, {}, delta.finish_reason), sse.event(usage), sse.DONE]
 
-    def _choice(self, news: dict[str, Any], finish_reason: str | None, extra: dict[str, Any] | None = None) -> bytes:
-        body = self._role | news
-        self._role = {}
-        choice = {"index": 0, "delta": body, "logprobs": None, "finish_reason": finish_reason}
-        usage = {"usage": None} if self._include_usage else {}
-        return sse.event({**self._head, "choices": [choice], **usage, **(extra or {})})
+    def _choice(
+        self,
+        delta: Delta,
+        news: dict[str, Any],
+        finish_reason: str | None = None,
+        *,
+        logprobs: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> bytes:
+        if delta.choice not in self._text_starts:
+            self._text_starts[delta.choice] = _text_start(self._head, delta.choice)
+            news = {"role": "assistant", **news}
+        choice = {"index": delta.choice, "delta": news, "logprobs": logprobs, "finish_reason": finish_reason}
+        return sse.event({**self._head, "choices": [choice], **self._usage_field, **(extra or {})})
 
 
-def completion(model: str, answer_id: str, deltas: Iterable[Delta]) -> dict[str, Any]:
+def completion(
+    model: str, answer_id: str, deltas: Iterable[Delta], *, service_tier: str | None = None
+) -> dict[str, Any]:
     """The whole answer as one object, from all of its deltas."""
-    deltas = list(deltas)
-    last = deltas[-1]
-    tool_calls = _joined_tool_calls(call for delta in deltas for call in delta.tool_calls)
-    content = "".join(delta.content for delta in deltas)
-    reasoning = "".join(delta.reasoning for delta in deltas)
-    message: dict[str, Any] = {"role": "assistant", "content": content or (None if tool_calls else "")}
-    if reasoning:
-        message |= {"reasoning_content": reasoning, "reasoning": reasoning}
-    if tool_calls:
-        message["tool_calls"] = tool_calls
+    choices = merged(list(deltas))
+    last = choices[-1]
     return {
-        "id": answer_id,
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": last.finish_reason}],
+        **_head(model, answer_id, "chat.completion", service_tier),
+        "choices": [_whole_choice(choice) for choice in sorted(choices, key=lambda choice: choice.choice)],
         "usage": usage_object(last.usage),
         "timings": timings_object(last.usage, last.timings),
     }
 
 
-def usage_object(usage: Usage | None) -> dict[str, Any] | None:
-    """Token counts as OpenAI names them."""
-    if usage is None:
+def logprobs_object(entries: Sequence[LogprobEntry]) -> dict[str, Any] | None:
+    """Log-probabilities as OpenAI writes them; None where there are none."""
+    if not entries:
         return None
     return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "content": [
+            {**_token(entry.chosen), "top_logprobs": [_token(token) for token in entry.top]} for entry in entries
+        ],
+        "refusal": None,
     }
 
 
-def timings_object(usage: Usage | None, timings: Timings | None) -> dict[str, Any] | None:
-    """Times as llama-server names them (prompt_n counts computed tokens, cache_n reused ones), plus the queue."""
-    if usage is None or timings is None:
-        return None
-    computed = usage.prompt_tokens - usage.cached_tokens
+def _whole_choice(choice: Delta) -> dict[str, Any]:
+    calls = [_tool_call(call) for call in joined_tool_calls(choice.tool_calls)]
+    message: dict[str, Any] = {"role": "assistant", "content": choice.content or (None if calls else "")}
+    if choice.reasoning:
+        message |= {"reasoning_content": choice.reasoning, "reasoning": choice.reasoning}
+    if calls:
+        message["tool_calls"] = calls
     return {
-        "cache_n": usage.cached_tokens,
-        "prompt_n": computed,
-        "prompt_ms": round(timings.prefill_seconds * 1000, 3),
-        "prompt_per_second": _rate(computed, timings.prefill_seconds),
-        "predicted_n": usage.completion_tokens,
-        "predicted_ms": round(timings.decode_seconds * 1000, 3),
-        "predicted_per_second": _rate(usage.completion_tokens, timings.decode_seconds),
-        "queue_ms": round(timings.queue_seconds * 1000, 3),
+        "index": choice.choice,
+        "message": message,
+        "logprobs": logprobs_object(choice.logprobs),
+        "finish_reason": choice.finish_reason,
     }
 
 
-def _rate(count: int, seconds: float) -> float | None:
-    return round(count / seconds, 2) if seconds > 0 else None
+def _head(model: str, answer_id: str, kind: str, service_tier: str | None) -> dict[str, Any]:
+    head = {"id": answer_id, "object": kind, "created": int(time.time()), "model": model}
+    return head if service_tier is None else {**head, "service_tier": service_tier}
+
+
+def _text_start(head: dict[str, Any], choice: int) -> bytes:
+    """A chunk of one piece of text, up to the text."""
+    return sse.event(head)[: -len(b"}\n\n")] + b',"choices":[{"index":%d,"delta":{"content":' % choice
+
+
+def _text_end(usage_field: dict[str, Any]) -> bytes:
+    """What follows the text."""
+    usage = b',"usage":null' if usage_field else b""
+    return b'},"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
 
 
 def _news(delta: Delta) -> list[dict[str, Any]]:
@@ -109,20 +138,18 @@ def _news(delta: Delta) -> list[dict[str, Any]]:
 
 
 def _tool_call_delta(call: ToolCallDelta) -> dict[str, Any]:
-    function: dict[str, Any] = {"arguments": call.arguments}
     if call.id is None:
-        return {"index": call.index, "function": function}
-    function = {"name": call.name, **function}
-    return {"index": call.index, "id": call.id, "type": "function", "function": function}
+        return {"index": call.index, "function": {"arguments": call.arguments}}
+    return {"index": call.index, **_tool_call(call)}
 
 
-def _joined_tool_calls(deltas: Iterable[ToolCallDelta]) -> list[dict[str, Any]]:
-    calls: dict[int, dict[str, Any]] = {}
-    for delta in deltas:
-        call = calls.setdefault(
-            delta.index, {"id": None, "type": "function", "function": {"name": None, "arguments": ""}}
-        )
-        call["id"] = delta.id or call["id"]
-        call["function"]["name"] = delta.name or call["function"]["name"]
-        call["function"]["arguments"] += delta.arguments
-    return [calls[index] for index in sorted(calls)]
+def _tool_call(call: ToolCallDelta) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _token(token: TokenText) -> dict[str, Any]:
+    return {
+        "token": token.bytes.decode(errors="replace"),
+        "logprob": token.logprob,
+        "bytes": list(token.bytes),
+    }

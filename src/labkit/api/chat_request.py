@@ -1,32 +1,41 @@
 """From a request body to what a worker is asked: checks that need more than one field, and the translation."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from labkit.api.schema_errors import explained
 from labkit.api.schemas.chat import MAX_STOP_BYTES, ChatCompletionBody, Message, NamedTool, Tool
 from labkit.api.schemas.fields import REFUSED, ignored_fields, refuse_ignored, refuse_unsupported
-from labkit.engine.types import SamplingOverrides
+from labkit.engine.types import AdapterUse, Constraint, Lane, SamplingOverrides
 from labkit.errors import InvalidRequestError
 from labkit.worker.messages import Generate
 
 _SAMPLING = (
-    "temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "seed",
+    "temperature", "top_p", "min_p", "typical_p", "top_n_sigma", "xtc_probability", "xtc_threshold", "dry_multiplier",
+    "dry_base", "dry_allowed_length", "presence_penalty", "frequency_penalty", "repetition_penalty", "seed",
 )  # fmt: skip
+# OpenAI's tiers: who waits for whom. "auto" and "default" are the same here.
+_LANES: dict[str | None, Lane] = {"priority": "interactive", "flex": "batch"}
 _TREATED = frozenset(ChatCompletionBody.model_fields) | frozenset(REFUSED)
 _HONOURED_IN_MESSAGE = frozenset(Message.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One chat completion: what to ask of which model, and how to write the answer."""
+    """One chat completion: what to ask of which model, and how to write the answer.
+
+    `service_tier` is the one that is used, where the client named one.
+    """
 
     model: str
     generate: Generate
     stream: bool
     include_usage: bool
     ignored: tuple[str, ...]
+    service_tier: str | None = None
 
 
 def parse_chat_call(body: dict[str, Any], request_id: str, *, strict: bool = False) -> ChatCall:
@@ -39,7 +48,7 @@ def parse_chat_call(body: dict[str, Any], request_id: str, *, strict: bool = Fal
     try:
         parsed = ChatCompletionBody.model_validate(body)
     except ValidationError as error:
-        raise _explained(error) from error
+        raise explained(error) from error
     if parsed.stream_options and not parsed.stream:
         raise InvalidRequestError("stream_options is only for stream: true", param="stream_options")
     return ChatCall(
@@ -48,6 +57,7 @@ def parse_chat_call(body: dict[str, Any], request_id: str, *, strict: bool = Fal
         stream=bool(parsed.stream),
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         ignored=ignored,
+        service_tier="default" if parsed.service_tier == "auto" else parsed.service_tier,
     )
 
 
@@ -64,6 +74,12 @@ def _generate(body: ChatCompletionBody, request_id: str) -> Generate:
         max_tokens=_max_tokens(body),
         stop=_stop(body),
         ignore_eos=bool(body.ignore_eos),
+        constraint=given_constraint(body),
+        num_choices=body.n or 1,
+        logprobs=_logprobs(body),
+        adapters=_adapters(body),
+        lane=_LANES.get(body.service_tier, "normal"),
+        reuse=body.cache_prompt is not False,
     )
 
 
@@ -119,9 +135,50 @@ def _sampling(body: ChatCompletionBody) -> SamplingOverrides:
     given = {name: getattr(body, name) for name in _SAMPLING if getattr(body, name) is not None}
     if body.top_k is not None:
         given["top_k"] = max(body.top_k, 0)  # -1 is vLLM's spelling of "all"
+    if body.repeat_penalty is not None:  # llama-server's name for it
+        if body.repetition_penalty not in (None, body.repeat_penalty):
+            raise InvalidRequestError("repeat_penalty and repetition_penalty differ", param="repeat_penalty")
+        given["repetition_penalty"] = body.repeat_penalty
+    if body.repeat_last_n is not None:
+        given["penalty_window"] = body.repeat_last_n
     if body.logit_bias is not None:
         given["logit_bias"] = tuple((_token_id(key), bias) for key, bias in body.logit_bias.items())
     return SamplingOverrides(**given)
+
+
+def _logprobs(body: ChatCompletionBody) -> int | None:
+    if body.logprobs:
+        return body.top_logprobs or 0
+    if body.top_logprobs:
+        raise InvalidRequestError("top_logprobs needs logprobs: true", param="top_logprobs")
+    return None
+
+
+def _adapters(body: ChatCompletionBody) -> tuple[AdapterUse, ...]:
+    uses = tuple(AdapterUse(use.name, use.scale) for use in body.lora or [])
+    if len({use.name for use in uses}) < len(uses):
+        raise InvalidRequestError("lora names an adapter twice", param="lora")
+    return tuple(use for use in uses if use.scale != 0)
+
+
+def given_constraint(body: ChatCompletionBody) -> Constraint | None:
+    """The language that a grammar, a regular expression or a list of answers asks for; at most one of them."""
+    given = {
+        "grammar": body.grammar and ("gbnf", body.grammar),
+        "guided_grammar": body.guided_grammar and ("gbnf", body.guided_grammar),
+        "guided_regex": body.guided_regex and ("regex", body.guided_regex),
+        "guided_choice": body.guided_choice and ("choice", json.dumps(body.guided_choice)),
+    }
+    found = [(param, *demand) for param, demand in given.items() if demand]
+    if _response_schema(body) is not None:
+        found.append(("response_format", "json_schema", ""))
+    if len(found) > 1:
+        first, second = found[0][0], found[1][0]
+        raise InvalidRequestError(f"{first} and {second} cannot both be honoured", param=first)
+    if not found or found[0][0] == "response_format":
+        return None
+    ((param, kind, text),) = found
+    return Constraint(kind, text, param)
 
 
 def _token_id(key: str) -> int:
@@ -180,21 +237,3 @@ def _ignored_in_messages(messages: object) -> tuple[str, ...]:
         for name in ignored_fields(message, _HONOURED_IN_MESSAGE)
     }
     return tuple(sorted(names))
-
-
-def _explained(error: ValidationError) -> InvalidRequestError:
-    """The first problem in the caller's own terms: where, and what is wrong with it."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ""
-    for step in first["loc"]:
-        if isinstance(step, int):
-            place += f"[{step}]"
-        elif step.isidentifier() and step[0].islower() and step not in _BRANCHES:
-            place += f".{step}" if place else step
-    code = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
-    message = f"{place} is missing" if first["type"] == "missing" else f"{place}: {first['msg']}"
-    return InvalidRequestError(message, param=place or None, code=code)
-
-
-# What pydantic puts into a location for a branch of a union: the caller never wrote it.
-_BRANCHES = frozenset({"str", "int", "float", "bool", "list", "dict", "literal", "constrained"})

@@ -1,12 +1,12 @@
 """Server-sent events: how they are written, and a response that ends with the answer, an error, or the client."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +20,7 @@ WATCH_SECONDS = 1.0
 WRITE_SECONDS = 30.0
 PING = b": ping\n\n"
 _logger = logging.getLogger("labkit.api")
+_json = msgspec.json.Encoder()
 
 
 def event(value: Mapping[str, Any]) -> bytes:
@@ -27,11 +28,16 @@ def event(value: Mapping[str, Any]) -> bytes:
 
     Readers that use str.splitlines would break lines at these three characters too.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for character in "\x85\u2028\u2029":
-        if character in text:
-            text = text.replace(character, f"\\u{ord(character):04x}")
-    return b"data: " + text.encode() + b"\n\n"
+    return b"data: " + quoted(value) + b"\n\n"
+
+
+def quoted(value: Mapping[str, Any] | str) -> bytes:
+    """JSON that stays on one line whoever reads it."""
+    line = _json.encode(value)
+    if not line.isascii():
+        for character in "\x85\u2028\u2029":
+            line = line.replace(character.encode(), b"\\u%04x" % ord(character))
+    return line
 
 
 DONE = b"data: [DONE]\n\n"
@@ -43,7 +49,7 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, answer: Answer, encode: Callable[[Delta], bytes], headers: Mapping[str, str] | None = None
+        self, answer: Answer, encode: Callable[[list[Delta]], bytes], headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
         del self.headers["content-length"]
@@ -66,8 +72,8 @@ class EventStream(Response):
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            async for delta in self._answer:
-                if events := self._encode(delta):
+            async for deltas in self._answer:
+                if events := self._encode(deltas):
                     await self._send(send, events)
         except LabkitError as error:
             await self._send(send, event(errors.envelope(error)))

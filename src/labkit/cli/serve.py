@@ -1,13 +1,17 @@
 """`labkit serve`: an OpenAI endpoint for one or several models."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from labkit.cli import output
 from labkit.cli.interrupts import interrupts_end_at_once
 
+# "none" and "rank" are no choices here: the API returns one vector per input, and a head that ranks says so itself.
+Pooling = Literal["mean", "cls", "last"]
+
 if TYPE_CHECKING:
+    from labkit.api import ModelCard
     from labkit.engine.types import EngineConfig
     from labkit.serving import ServeEvent, Serving
 
@@ -27,6 +31,13 @@ def serve(
     slots: int | None = typer.Option(None, min=1, max=256, help="Requests that run at once.  [default: 8]"),
     threads: int | None = typer.Option(None, min=1, max=512, help="CPU threads.  [default: physical cores]"),
     gpu_layers: int | None = typer.Option(None, min=-1, help="Layers on the GPU; -1 for all.  [default: -1]"),
+    embeddings: bool = typer.Option(
+        False, "--embeddings", help="Give embeddings too, from chat models; embedding models always do."
+    ),
+    pooling: Annotated[
+        Pooling | None,
+        typer.Option(help="How token vectors become one (implies --embeddings).  [default: the model's]"),
+    ] = None,
     as_json: bool = typer.Option(False, "--json", help="When ready, print one JSON object with the URL."),
 ) -> None:
     """Serve models to OpenAI clients until Ctrl-C.
@@ -40,16 +51,22 @@ def serve(
         from labkit.serving import serve as run_endpoint
         from labkit.settings import load_settings
 
-    engine = _engine(ctx, slots, threads, gpu_layers)
+    engine = _engine(
+        context_tokens=ctx,
+        num_slots=slots,
+        num_threads=threads,
+        gpu_layers=gpu_layers,
+        embeddings=embeddings or None,
+        pooling=pooling,
+    )
     plan = plan_endpoint(models, load_settings(), host=host, port=port, engine=engine)
     run_endpoint(plan, lambda event: _tell(event, as_json))
 
 
-def _engine(ctx: int | None, slots: int | None, threads: int | None, gpu_layers: int | None) -> "EngineConfig":
+def _engine(**fields: Any) -> "EngineConfig":
     from labkit.engine.types import EngineConfig
 
-    given = {"context_tokens": ctx, "num_slots": slots, "num_threads": threads, "gpu_layers": gpu_layers}
-    return EngineConfig(**{name: value for name, value in given.items() if value is not None})
+    return EngineConfig(**{name: value for name, value in fields.items() if value is not None})
 
 
 def _tell(event: "ServeEvent", as_json: bool) -> None:
@@ -75,16 +92,27 @@ def _tell_serving(event: "Serving") -> None:
     from labkit.units import render_seconds
 
     for card in event.models:
-        _say(
-            f"{card.name} is ready: {card.description}, {card.context_tokens:,} tokens of context, "
-            f"{card.num_slots} slots"
-        )
+        _say(f"{card.name} is ready: {card.description}, {card.context_tokens:,} tokens of context, {_room(card)}")
     _say(f"listening on {event.url} after {render_seconds(event.load_seconds)}; Ctrl-C stops it\n")
-    name = event.models[0].name
-    _say(
-        f"  curl {event.url}/v1/chat/completions -H 'Content-Type: application/json' -d "
-        f"""'{{"model": "{name}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'\n"""
-    )
+    _say(f"  {_example(event)}\n")
+
+
+def _room(card: "ModelCard") -> str:
+    if "chat" in card.capabilities:
+        return f"{card.num_slots} slots"
+    return f"{card.vector_size} numbers in a vector" if card.vector_size else "it ranks documents"
+
+
+def _example(event: "Serving") -> str:
+    """A line that tries the first model."""
+    card = event.models[0]
+    path, rest = "chat/completions", '"messages": [{"role": "user", "content": "Hello!"}]'
+    if card.capabilities == ("embeddings",):
+        path, rest = "embeddings", '"input": ["Hello!", "Good morning!"]'
+    elif card.capabilities == ("rerank",):
+        path, rest = "rerank", '"query": "greetings", "documents": ["Hello!", "Good night!"]'
+    body = f"""'{{"model": "{card.name}", {rest}}}'"""
+    return f"curl {event.url}/v1/{path} -H 'Content-Type: application/json' -d {body}"
 
 
 def _facts(quantization: str | None, file_bytes: int) -> str:

@@ -15,6 +15,7 @@ from labkit.serving.restart_policy import RestartPolicy
 from labkit.serving.supervisor import WorkerPlan
 from labkit.settings import DEFAULT_HOST, DEFAULT_PORT
 from labkit.units import MIB
+from labkit.worker.options import options_of
 
 # -P: a file named like a library in the current folder must not be imported.
 WORKER_PROGRAM = (sys.executable, "-P", "-m", "labkit.worker")
@@ -55,6 +56,7 @@ class EndpointPlan:
         engine: size of each model's engine.
         drain_seconds: how long running answers may go on after the first signal to stop.
         worker_program: what runs a worker; its arguments follow.
+        adapters: names and files of LoRA adapters; only for an endpoint of one model.
     """
 
     models: tuple[ServedModel, ...]
@@ -65,27 +67,18 @@ class EndpointPlan:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     drain_seconds: float = 30.0
     worker_program: Sequence[str] = WORKER_PROGRAM
+    adapters: tuple[tuple[str, Path], ...] = ()
 
     def worker(self, model: ServedModel) -> WorkerPlan:
         """How the worker of one of the models is started."""
         load_seconds = SHORTEST_LOAD_LIMIT_SECONDS + model.facts.file_bytes / SLOWEST_LOAD_BYTES_PER_SECOND
         return WorkerPlan(
             model=model.ref.name,
-            command=(*self.worker_program, str(model.ref.path.absolute()), *_options(self.engine)),
+            command=(*self.worker_program, str(model.ref.path.absolute()), *options_of(self.engine), *self._adapters()),
             log_path=worker_log_path(self.logs_folder, model.ref.name),
             load_seconds=load_seconds,
             restart=self.restart,
         )
 
-
-def _options(engine: EngineConfig) -> tuple[str, ...]:
-    values = {
-        "--ctx": engine.context_tokens,
-        "--slots": engine.num_slots,
-        "--threads": engine.num_threads,
-        "--batch": engine.batch_tokens,
-        "--ubatch": engine.ubatch_tokens,
-        "--gpu-layers": engine.gpu_layers,
-        "--max-waiting": engine.max_waiting,
-    }
-    return tuple(f"{name}={value}" for name, value in values.items() if value is not None)
+    def _adapters(self) -> tuple[str, ...]:
+        return tuple(f"--adapter={name}={path.absolute()}" for name, path in self.adapters)

@@ -16,8 +16,22 @@ from labkit.errors import LabkitError, ModelLoadError, NotReadyError, WorkerDied
 from labkit.serving.logs import file_size, last_lines
 from labkit.serving.restart_policy import RestartPolicy
 from labkit.serving.route import Route
+from labkit.serving.vector_route import VectorRoute
 from labkit.serving.worker_process import WorkerProcess
-from labkit.worker.messages import Cancel, Delta, FromWorker, Generate, LoadFailed, Pulse, Ready, Shutdown, Step
+from labkit.worker.messages import (
+    Cancel,
+    Delta,
+    Embed,
+    Embedded,
+    FromWorker,
+    Generate,
+    LoadFailed,
+    Pulse,
+    Ready,
+    Rerank,
+    Shutdown,
+    Step,
+)
 from labkit.worker.wire import restore_error
 
 WAIT_READY_SECONDS = 10.0
@@ -48,7 +62,7 @@ class Supervisor:
 
     def __init__(self, plan: WorkerPlan) -> None:
         self._plan = plan
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, Route | VectorRoute] = {}
         self._process: WorkerProcess | None = None
         self._life: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # ready, failed or stopped: nothing to wait for
@@ -88,8 +102,8 @@ class Supervisor:
             raise self._error or NotReadyError(f"'{self._plan.model}' was stopped while it was loading")
         return self.ready
 
-    async def generate(self, request: Generate) -> AsyncGenerator[Delta, None]:
-        """Deltas of one request; waits up to 10 s for a worker that is loading. Closing it cancels the request.
+    async def generate(self, request: Generate) -> AsyncGenerator[list[Delta], None]:
+        """News of one request; waits up to 10 s for a worker that is loading. Closing it cancels the request.
 
         Raises the request's error, WorkerDiedError when the process ends in mid-work, NotReadyError when there is
         no process to ask.
@@ -98,8 +112,20 @@ class Supervisor:
         route = self._routes[request.request_id] = Route()
         try:
             await process.send(request)
-            async for delta in route:
-                yield delta
+            while not route.is_read:
+                yield await route.news()
+        finally:
+            del self._routes[request.request_id]
+            if not route.is_over:
+                process.send_soon(Cancel(request.request_id))
+
+    async def embed(self, request: Embed | Rerank) -> list[Embedded]:
+        """All results of one request; waits and raises as `generate` does. Cancelling the task cancels the request."""
+        process = await self._ready_process()
+        route = self._routes[request.request_id] = VectorRoute()
+        try:
+            await process.send(request)
+            return await route.parts()
         finally:
             del self._routes[request.request_id]
             if not route.is_over:
@@ -219,6 +245,10 @@ class Supervisor:
             case Step(deltas=deltas):
                 for delta in deltas:
                     self._deliver(delta)
+            case Embedded(request_id=request_id):
+                vector_route = self._routes.get(request_id)
+                if isinstance(vector_route, VectorRoute):
+                    vector_route.deliver(message)
             case Pulse():
                 self._pulse = message
             case Ready() if self._state != "stopped":
@@ -230,7 +260,7 @@ class Supervisor:
 
     def _deliver(self, delta: Delta) -> None:
         route = self._routes.get(delta.request_id)
-        if route is not None and not route.deliver(delta) and self._process:
+        if isinstance(route, Route) and not route.deliver(delta) and self._process:
             self._process.send_soon(Cancel(delta.request_id))
 
     async def _watch(self, process: WorkerProcess) -> None:

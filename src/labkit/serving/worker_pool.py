@@ -9,7 +9,7 @@ from labkit.catalog import nearest
 from labkit.errors import LabkitError, ModelNotFoundError, NotReadyError
 from labkit.serving.plan import EndpointPlan
 from labkit.serving.supervisor import Supervisor
-from labkit.worker.messages import Delta, Generate
+from labkit.worker.messages import Delta, Embed, Embedded, Generate, Rerank
 
 
 class WorkerPool:
@@ -45,8 +45,15 @@ class WorkerPool:
             for name, health in states.items()
         }
 
-    async def generate(self, model: str, request: Generate) -> AsyncGenerator[Delta, None]:
+    def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:
         """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
+        return self._find(model).generate(request)
+
+    async def embed(self, model: str, request: Embed | Rerank) -> list[Embedded]:
+        """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
+        return await self._find(model).embed(request)
+
+    def _find(self, model: str) -> Supervisor:
         supervisor = self._supervisors.get(self._aliases.get(model, model))
         if supervisor is None:
             near = nearest(model, self._supervisors)
@@ -54,12 +61,7 @@ class WorkerPool:
             raise ModelNotFoundError(model, near, hint=hint)
         if self._draining:
             raise NotReadyError("the endpoint is stopping")
-        deltas = supervisor.generate(request)
-        try:
-            async for delta in deltas:
-                yield delta
-        finally:
-            await deltas.aclose()
+        return supervisor
 
     @property
     def num_running(self) -> int:
@@ -102,4 +104,6 @@ def _completed(card: ModelCard, supervisor: Supervisor) -> ModelCard:
         num_threads=ready.num_threads,
         size_bytes=ready.model_bytes,
         description=ready.description,
+        capabilities=ready.capabilities,
+        vector_size=ready.vector_size,
     )

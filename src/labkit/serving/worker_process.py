@@ -13,7 +13,7 @@ from typing import Any, Self
 from labkit.serving.environment import worker_environment
 from labkit.serving.logs import open_log
 from labkit.worker.messages import FromFront, FromWorker
-from labkit.worker.wire import HEADER, WireError, body_length, pack, unpack
+from labkit.worker.wire import FrameReader, WireError, pack
 
 READ_BUFFER_BYTES = 1024 * 1024
 LEAVE_SECONDS = 0.5  # between the end of its pipe and the end of the process
@@ -58,17 +58,15 @@ class WorkerProcess:
 
     async def messages(self) -> AsyncGenerator[FromWorker, None]:
         """What it says, until its pipe ends (it has left or died) or it says something that is no message."""
-        while True:
-            try:
-                header = await self._stdout.readexactly(HEADER.size)
-                body = await self._stdout.readexactly(body_length(header))
-                message = unpack(body)
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
-            except WireError as error:
-                self.kill_reason = f"sent something that is no message ({error.message[:100]})"
-                return
-            yield message  # type: ignore[misc]  # kinds of the front are refused where messages are handled
+        frames = FrameReader()
+        try:
+            while data := await self._stdout.read(READ_BUFFER_BYTES):
+                for message in frames.feed(data):
+                    yield message  # type: ignore[misc]  # kinds of the front are refused where messages are handled
+        except ConnectionError:
+            return
+        except WireError as error:
+            self.kill_reason = f"sent something that is no message ({error.message[:100]})"
 
     async def send(self, message: FromFront) -> None:
         """Send and wait until the pipe has room. A dead worker is silence here: `messages` tells its end."""

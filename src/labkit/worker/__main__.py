@@ -12,22 +12,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from labkit.engine.native.backend import NativeBackend
-from labkit.engine.types import EngineConfig
 from labkit.errors import LabkitError
-from labkit.worker.messages import Cancel, FromWorker, Generate, LoadFailed
+from labkit.worker.embedding_session import EmbeddingSession
+from labkit.worker.loading import open_session
+from labkit.worker.messages import Cancel, Embed, Generate, LoadFailed, Rerank
+from labkit.worker.options import add_options, config_of
+from labkit.worker.outbox import Outbox
 from labkit.worker.session import Session
-from labkit.worker.wire import HEADER, body_length, describe_error, pack, unpack
+from labkit.worker.wire import HEADER, body_length, describe_error, unpack
 
 logger = logging.getLogger("labkit.worker")
 
 _PR_SET_PDEATHSIG = 1
 LOAD_FAILED = 65
 ENGINE_FAILED = 70
+SWITCH_SECONDS = 0.001
+"""How long a thread that renders or writes may hold the interpreter while the engine waits for it (Python's: 5 ms)."""
 
 
 def main() -> int:
@@ -38,17 +41,21 @@ def main() -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     frames_in, frames_out = _claim_pipes()
     _follow_the_front()
-    send = _sender(frames_out)
+    outbox = Outbox(frames_out)
+    outbox.start()
+    config = config_of(arguments)
     try:
-        backend = NativeBackend(arguments.model, _config(arguments))
-        session = Session(backend, send, max_waiting=arguments.max_waiting, pid=os.getpid())
+        session = open_session(arguments.model, config, outbox, pid=os.getpid())
+        session.start(dict(arguments.adapter))
     except LabkitError as error:
-        send(LoadFailed(describe_error(error)))
+        outbox.put(LoadFailed(describe_error(error)))
+        outbox.close()
         return LOAD_FAILED
+    gc.collect()
     gc.freeze()  # what is loaded stays; collections need not look at it again
-    session.start()
     closing = threading.Event()
     _watch(session, closing)
     _serve(session, frames_in)
@@ -57,20 +64,22 @@ def main() -> int:
     return 0
 
 
-def _serve(session: Session, frames: BinaryIO) -> None:
+def _serve(session: Session | EmbeddingSession, frames: BinaryIO) -> None:
     while header := frames.read(HEADER.size):
         if len(header) < HEADER.size:
             return
         message = unpack(frames.read(body_length(header)))
         if isinstance(message, Generate):
             session.generate(message)
+        elif isinstance(message, (Embed, Rerank)):
+            session.embed(message)
         elif isinstance(message, Cancel):
             session.cancel(message.request_id)
         else:
             return
 
 
-def _watch(session: Session, closing: threading.Event) -> None:
+def _watch(session: Session | EmbeddingSession, closing: threading.Event) -> None:
     """Leave with an error when the engine's loop ends by itself: the front then starts a fresh worker."""
 
     def watch() -> None:
@@ -80,21 +89,6 @@ def _watch(session: Session, closing: threading.Event) -> None:
             os._exit(ENGINE_FAILED)
 
     threading.Thread(target=watch, name="labkit-watch", daemon=True).start()
-
-
-def _sender(frames: BinaryIO) -> Callable[[FromWorker], None]:
-    lock = threading.Lock()  # a frame must not be torn: the engine, the pulse and the reader all send
-
-    def send(message: FromWorker) -> None:
-        data = pack(message)
-        with lock:
-            try:
-                frames.write(data)
-                frames.flush()
-            except (BrokenPipeError, ValueError):
-                os._exit(0)  # the front is gone, and nobody is left to answer
-
-    return send
 
 
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -113,29 +107,16 @@ def _follow_the_front() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    defaults = EngineConfig()
     parser = argparse.ArgumentParser(prog="python -m labkit.worker", description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--ctx", type=int, default=defaults.context_tokens)
-    parser.add_argument("--slots", type=int, default=defaults.num_slots)
-    parser.add_argument("--threads", type=int, default=defaults.num_threads)
-    parser.add_argument("--batch", type=int, default=defaults.batch_tokens)
-    parser.add_argument("--ubatch", type=int, default=defaults.ubatch_tokens)
-    parser.add_argument("--gpu-layers", type=int, default=defaults.gpu_layers)
-    parser.add_argument("--max-waiting", type=int, default=defaults.max_waiting)
+    parser.add_argument("--adapter", type=_adapter, action="append", default=[], metavar="NAME=PATH")
+    add_options(parser)
     return parser.parse_args()
 
 
-def _config(arguments: argparse.Namespace) -> EngineConfig:
-    return EngineConfig(
-        context_tokens=arguments.ctx,
-        num_slots=arguments.slots,
-        batch_tokens=arguments.batch,
-        ubatch_tokens=arguments.ubatch,
-        num_threads=arguments.threads,
-        max_waiting=arguments.max_waiting,
-        gpu_layers=arguments.gpu_layers,
-    )
+def _adapter(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    return name, Path(path)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,93 @@
 """One chat request inside the worker: from engine events to deltas a front can send on. Pure."""
 
 import secrets
+from collections.abc import Callable, Sequence
 
 from labkit.chat import ContentPiece, Piece, ToolParser
-from labkit.engine.types import TokenEvent
+from labkit.engine.types import Timings, TokenEvent, Usage
 from labkit.errors import LabkitError, NativeError
+from labkit.worker.logprobs import HeldLogprobs
 from labkit.worker.messages import Delta, ToolCallDelta, WireFinishReason
 from labkit.worker.wire import describe_error
 
 
 class Conversation:
-    """Feeds the text of one sequence through its tool parser. Modifies itself."""
+    """A request and its choices, each of which is one sequence of the engine. Modifies itself."""
 
-    def __init__(self, request_id: str, parser: ToolParser) -> None:
-        self._request_id = request_id
+    def __init__(self, request_id: str, num_choices: int = 1) -> None:
+        self.request_id = request_id
+        self.num_open = num_choices
+        self.is_over = False
+        self._usages: list[Usage] = []
+        self._timings: list[Timings] = []
+
+    def fail(self, error: Exception) -> Delta:
+        """The end of the whole request."""
+        self.is_over = True
+        known = error if isinstance(error, LabkitError) else NativeError("the engine failed")
+        return Delta(self.request_id, error=describe_error(known))
+
+    def end_choice(self, usage: Usage | None, timings: Timings | None) -> tuple[Usage | None, Timings | None]:
+        """One choice is over. What the whole request took, when it was the last one."""
+        self.num_open -= 1
+        self._usages += [usage] if usage else []
+        self._timings += [timings] if timings else []
+        if self.num_open:
+            return None, None
+        self.is_over = True
+        return summed_usage(self._usages), longest_timings(self._timings)
+
+
+class Choice:
+    """Feeds the text of one sequence through its tool parser. Modifies itself and its conversation.
+
+    `piece` gives the bytes of a token; None where no log-probabilities were asked for.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        parser: ToolParser,
+        index: int = 0,
+        piece: Callable[[int], bytes] | None = None,
+    ) -> None:
+        self._conversation = conversation
         self._parser = parser
+        self._index = index
+        self._logprobs = HeldLogprobs(piece) if piece else None
         self._has_calls = False
 
-    def delta(self, event: TokenEvent) -> Delta:
-        """What `event` means for the client. The last one carries the finish reason or the error."""
+    @property
+    def conversation(self) -> Conversation:
+        """The request it belongs to."""
+        return self._conversation
+
+    def delta(self, event: TokenEvent) -> Delta | None:
+        """What `event` means for the client; nothing when the request is over.
+
+        The last one of a choice carries its finish reason, the last one of the request usage, or the error.
+        """
+        conversation = self._conversation
+        if conversation.is_over:
+            return None
         if event.error is not None:
-            error = event.error
-            known = error if isinstance(error, LabkitError) else NativeError("the engine failed")
-            return Delta(self._request_id, error=describe_error(known))
+            return conversation.fail(event.error)
         pieces = self._parser.feed(event.text)
-        if event.is_last:
+        usage = timings = None
+        if event.finish_reason is not None:
             pieces += self._parser.finish()
-        content = "".join(piece.text for piece in pieces if isinstance(piece, ContentPiece))
+            usage, timings = conversation.end_choice(event.usage, event.timings)
         return Delta(
-            self._request_id,
-            content=content,
+            conversation.request_id,
+            content="".join([piece.text for piece in pieces if isinstance(piece, ContentPiece)]),
             tool_calls=self._tool_calls(pieces),
             num_tokens=len(event.tokens),
             finish_reason=self._finish_reason(event),
-            usage=event.usage,
-            timings=event.timings,
+            usage=usage,
+            timings=timings,
+            choice=self._index,
+            num_open=conversation.num_open,
+            logprobs=self._logprobs.feed(event.logprobs, event.text) if self._logprobs else (),
         )
 
     def _tool_calls(self, pieces: list[Piece]) -> tuple[ToolCallDelta, ...]:
@@ -49,3 +102,32 @@ class Conversation:
 
     def _finish_reason(self, event: TokenEvent) -> WireFinishReason | None:
         return "tool_calls" if event.finish_reason == "stop" and self._has_calls else event.finish_reason
+
+
+def summed_usage(usages: Sequence[Usage]) -> Usage | None:
+    """Usage of a request, as OpenAI counts: its one prompt once, the tokens of all choices.
+
+    Of the prompt, `cached_tokens` is what the choice that had least of it found: the others shared with that one.
+    """
+    if not usages:
+        return None
+    leader = min(usages, key=lambda usage: usage.cached_tokens)
+    return Usage(
+        prompt_tokens=leader.prompt_tokens,
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        cached_tokens=leader.cached_tokens,
+        cached_from=leader.cached_from,
+        drafted_tokens=sum(usage.drafted_tokens for usage in usages),
+        accepted_tokens=sum(usage.accepted_tokens for usage in usages),
+    )
+
+
+def longest_timings(timings: Sequence[Timings]) -> Timings | None:
+    """Times of a request whose choices ran beside each other: the longest of each kind."""
+    if not timings:
+        return None
+    return Timings(
+        queue_seconds=max(each.queue_seconds for each in timings),
+        prefill_seconds=max(each.prefill_seconds for each in timings),
+        decode_seconds=max(each.decode_seconds for each in timings),
+    )

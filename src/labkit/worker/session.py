@@ -3,132 +3,143 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 
-from labkit.chat import ChatTemplate, build_constraint, parser_for_template
-from labkit.chat.constraints import CALL_END, CALL_START
-from labkit.engine.engine import Engine
+from labkit.engine.assemble import AssembledEngine
 from labkit.engine.native.backend import NativeBackend
-from labkit.engine.types import GenerationRequest, TokenEvent
-from labkit.errors import InvalidRequestError, LabkitError
-from labkit.worker.conversation import Conversation
-from labkit.worker.messages import Delta, FromWorker, Generate, Pulse, Ready, Step
+from labkit.engine.types import EngineConfig, TokenEvent
+from labkit.errors import LabkitError
+from labkit.worker.conversation import Choice, Conversation
+from labkit.worker.embedding_desk import Desk
+from labkit.worker.messages import Delta, Embed, Generate, Pulse, Ready, Rerank, Step
+from labkit.worker.outbox import Outbox
+from labkit.worker.requests import Requests
 from labkit.worker.wire import describe_error
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[FromWorker], None]
 PULSE_SECONDS = 1.0
 
 
 class Session:
-    """One loaded model answering requests. `send` must be safe to call from several threads."""
+    """One loaded model answering requests."""
 
-    def __init__(self, backend: NativeBackend, send: Send, *, max_waiting: int, pid: int) -> None:
-        """Prepare the chat template. Raises InvalidModelFileError when it does not compile."""
-        model = backend.model
-        source = model.chat_template
+    def __init__(self, backend: NativeBackend, outbox: Outbox, config: EngineConfig, *, pid: int, desk: Desk) -> None:
+        """Prepare the chat template. Raises InvalidModelFileError when it does not compile.
+
+        `desk` answers what is not chat; it is the session's from here on.
+        """
         self._backend = backend
-        self._send = send
+        self._outbox = outbox
         self._pid = pid
-        self._template = (
-            ChatTemplate(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos)) if source else None
-        )
-        self._markers_are_tokens = all(self._is_one_token(marker) for marker in (CALL_START, CALL_END))
-        self._conversations: dict[str, Conversation] = {}
-        self._engine = Engine(backend, self._on_step, max_waiting=max_waiting)
+        self._desk = desk
+        self._requests = Requests(backend.model)
+        # Written by the thread that reads requests, and by the outbox's when they end: one dict operation each.
+        self._choices: dict[str, Choice] = {}
+        self._engine_ids: dict[str, tuple[str, ...]] = {}
+        self._pieces: dict[int, bytes] = {}
+        outbox.translate = self.deltas
+        self._engine = AssembledEngine(backend, self._on_step, config)
 
-    def start(self) -> None:
-        """Start the engine and announce the model."""
+    def start(self, adapters: Mapping[str, Path]) -> None:
+        """Start the engine, load the adapters and announce the model. Raises what loading an adapter raises."""
         self._engine.start()
-        self._send(self._ready())
+        self._desk.start()
+        for name, path in adapters.items():
+            self._engine.load_adapter(name, path)
+        self._outbox.put(self._ready(tuple(adapters)))
         threading.Thread(target=self._beat, name="labkit-pulse", daemon=True).start()
 
     def generate(self, message: Generate) -> None:
         """Start answering. What is wrong with the request comes as its one delta."""
         try:
-            request = self._request(message)
+            requests = self._requests.build(message)
         except LabkitError as error:
-            self._send(Step((Delta(message.request_id, error=describe_error(error)),)))
+            self._outbox.put(Step((Delta(message.request_id, error=describe_error(error)),)))
             return
-        parser = parser_for_template(
-            self._template.source if self._template else None,
-            has_tools=bool(message.tools) and message.tool_choice != "none",
-        )
-        self._conversations[message.request_id] = Conversation(message.request_id, parser)
-        self._engine.submit(request)
+        conversation = Conversation(message.request_id, len(requests))
+        piece = self._pieces.__getitem__ if message.logprobs is not None else None
+        self._engine_ids[message.request_id] = tuple(request.request_id for request in requests)
+        for index, request in enumerate(requests):
+            self._choices[request.request_id] = Choice(conversation, self._requests.parser(message), index, piece)
+        for request in requests:
+            self._engine.submit(request)
+
+    def embed(self, message: Embed | Rerank) -> None:
+        """Start answering. What is wrong with the request comes as its one Embedded."""
+        self._desk.accept(message)
 
     def cancel(self, request_id: str) -> None:
-        """Stop a request; unknown ids are ignored."""
-        self._engine.cancel(request_id)
+        """Stop a request with all of its choices; unknown ids are ignored."""
+        self._desk.cancel(request_id)
+        for engine_id in self._engine_ids.get(request_id, ()):
+            self._engine.cancel(engine_id)
 
     def close(self) -> None:
         """Cancel every request, tell the front so, and free the model."""
+        self._desk.close()
         self._engine.shutdown(timeout_seconds=10)
-        if not self._engine.is_alive:
-            self._backend.release()
+        self._outbox.close()
+        self._engine.release()
 
     @property
     def is_alive(self) -> bool:
         """Whether the engine's loop still runs."""
         return self._engine.is_alive
 
-    def _request(self, message: Generate) -> GenerationRequest:
-        model = self._backend.model
-        if self._template is None:
-            raise InvalidRequestError("this model has no chat template", hint="serve an instruction-tuned model")
-        tools = message.tools if message.tool_choice != "none" else ()
-        prompt = self._template.render(message.messages, tools)
-        tokens = model.tokenize(prompt)
-        if model.adds_bos and tokens[:1] != [model.bos]:
-            tokens.insert(0, model.bos)
-        constraint = build_constraint(
-            tools=message.tools,
-            tool_choice=message.tool_choice,
-            parallel_tool_calls=message.parallel_tool_calls,
-            response_schema=message.response_schema,
-            markers_are_tokens=self._markers_are_tokens,
-        )
-        one_call = (CALL_END,) if tools and not message.parallel_tool_calls and constraint is None else ()
-        return GenerationRequest(
-            request_id=message.request_id,
-            prompt=tuple(tokens),
-            sampling=message.sampling.over(model.sampling_defaults),
-            max_tokens=message.max_tokens,
-            stop=message.stop + one_call,
-            constraint=constraint,
-            ignore_eos=message.ignore_eos,
-        )
+    def deltas(self, events: list[TokenEvent]) -> list[Delta]:
+        """What a step's events mean for clients. Called by the outbox, in the order of the steps."""
+        deltas: list[Delta] = []
+        for event in events:
+            choice = self._choices[event.request_id]
+            delta = choice.delta(event)
+            if event.is_last:
+                del self._choices[event.request_id]
+            if delta is None:
+                continue
+            deltas.append(delta)
+            if delta.is_last:
+                others = self._engine_ids.pop(delta.request_id)
+                if delta.error is not None and len(others) > 1:
+                    self._cancel_rest(others)
+        return deltas
+
+    def _cancel_rest(self, engine_ids: tuple[str, ...]) -> None:
+        """One choice failed, and the request with it: the others need not go on."""
+        for engine_id in engine_ids:
+            self._engine.cancel(engine_id)
 
     def _on_step(self, events: list[TokenEvent]) -> None:
-        deltas = tuple(self._conversations[event.request_id].delta(event) for event in events)
         for event in events:
-            if event.is_last:
-                self._conversations.pop(event.request_id, None)
-        self._send(Step(deltas))
+            for logprob in event.logprobs:  # bytes of tokens are read in the engine's thread: the reader has one buffer
+                for token in (logprob.token, *(token for token, _ in logprob.top)):
+                    if token not in self._pieces:
+                        self._pieces[token] = self._backend.piece(token)
+        self._outbox.put(events)
 
-    def _ready(self) -> Ready:
+    def _ready(self, adapters: tuple[str, ...]) -> Ready:
         backend, model = self._backend, self._backend.model
         return Ready(
             description=model.description,
             context_tokens=backend.sequence_tokens,
             trained_context_tokens=model.trained_context_tokens,
-            num_slots=backend.num_slots,
+            num_slots=backend.max_running,
             num_threads=backend.context.num_threads,
             vocab_size=model.vocab_size,
             model_bytes=model.weight_bytes,
             num_parameters=model.num_parameters,
-            has_chat_template=self._template is not None,
+            has_chat_template=self._requests.has_template,
             pid=self._pid,
+            adapters=adapters,
+            capabilities=("chat", *self._desk.capabilities),
+            vector_size=self._desk.vector_size,
         )
 
     def _beat(self) -> None:
         while self._engine.is_alive:
             stats = self._engine.stats()
             age = time.monotonic() - stats.last_step if stats.num_running else 0.0
-            self._send(Pulse(stats.num_running, stats.num_waiting, age))
+            self._outbox.put(Pulse(stats.num_running, stats.num_waiting, age, asdict(stats)))
             time.sleep(PULSE_SECONDS)
-
-    def _is_one_token(self, text: str) -> bool:
-        tokens = self._backend.model.tokenize(text)
-        return len(tokens) == 1 and self._backend.model.is_marker(tokens[0])

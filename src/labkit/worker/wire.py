@@ -1,11 +1,10 @@
 """Messages as bytes: a four-byte length, then JSON. No pickle: bytes from a worker are data, never code."""
 
-import json
 import struct
-from dataclasses import asdict
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterator
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from labkit import errors
 from labkit.errors import LabkitError
@@ -14,10 +13,8 @@ from labkit.worker.messages import ErrorInfo, FromFront, FromWorker
 HEADER = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-_KINDS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (*get_args(FromFront), *get_args(FromWorker))
-}
-_Message = TypeVar("_Message", FromFront, FromWorker)
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(FromFront | FromWorker)
 
 
 class WireError(LabkitError):
@@ -26,7 +23,7 @@ class WireError(LabkitError):
 
 def pack(message: FromFront | FromWorker) -> bytes:
     """One frame. Raises WireError when it would be over 64 MiB."""
-    body = json.dumps({"kind": type(message).__name__, **asdict(message)}, separators=(",", ":")).encode()
+    body = _encoder.encode(message)
     if len(body) > MAX_FRAME_BYTES:
         raise WireError(f"a message of {len(body)} bytes is over the limit of {MAX_FRAME_BYTES}")
     return HEADER.pack(len(body)) + body
@@ -43,10 +40,29 @@ def body_length(header: bytes) -> int:
 def unpack(body: bytes) -> FromFront | FromWorker:
     """The message in a frame's body. Raises WireError for anything else."""
     try:
-        fields = json.loads(body)
-        return _KINDS[fields.pop("kind")].validate_python(fields)
-    except (ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise WireError(f"not a message of this protocol: {body[:80]!r}") from error
+
+
+class FrameReader:
+    """Cuts a stream of bytes into messages, however they arrive. Modifies itself."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[FromFront | FromWorker]:
+        """Messages that are complete now. Raises WireError at the first that is none; nothing can be read after it."""
+        buffer = self._buffer
+        buffer += data
+        start, size = 0, len(buffer)
+        while size - start >= HEADER.size:
+            end = start + HEADER.size + body_length(bytes(buffer[start : start + HEADER.size]))
+            if end > size:
+                break
+            yield unpack(bytes(buffer[start + HEADER.size : end]))
+            start = end
+        del buffer[:start]
 
 
 def describe_error(error: LabkitError) -> ErrorInfo:

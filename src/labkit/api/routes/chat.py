@@ -43,14 +43,18 @@ async def _stream(request: Request, call: ChatCall, answer: Answer, headers: dic
     except BaseException:
         await answer.aclose()
         raise
-    chunks = ChatChunks(call.model, call.generate.request_id, include_usage=call.include_usage)
+    chunks = ChatChunks(
+        call.model, call.generate.request_id, include_usage=call.include_usage, service_tier=call.service_tier
+    )
     return EventStream(answer, chunks.encode, headers)
 
 
 async def _whole(request: Request, call: ChatCall, answer: Answer, headers: dict[str, str]) -> Response:
     async def collected() -> JSONResponse:
-        deltas = [delta async for delta in answer]
-        return JSONResponse(completion(call.model, call.generate.request_id, deltas), headers=headers)
+        deltas = [delta async for news in answer for delta in news]
+        return JSONResponse(
+            completion(call.model, call.generate.request_id, deltas, service_tier=call.service_tier), headers=headers
+        )
 
     try:
         return await unless_gone(request.receive, collected())

@@ -47,4 +47,6 @@ def _model_object(card: ModelCard) -> dict[str, Any]:
         "quantization": card.quantization,
         "license": card.license,
         "description": card.description,
+        "capabilities": list(card.capabilities),
+        "embedding_size": card.vector_size,
     }

@@ -11,6 +11,12 @@ MAX_STOPS = 4
 MAX_STOP_BYTES = 256
 MAX_TOOLS = 128
 MAX_LOGIT_BIAS = 1024
+MAX_CHOICES = 8
+MAX_TOP_LOGPROBS = 20
+MAX_PENALTY_WINDOW = 65536
+MAX_GRAMMAR_CHARS = 256 * 1024
+MAX_ANSWERS = 4096
+MAX_ADAPTERS = 16
 _INT32 = 2**31 - 1
 _INT64 = 2**63
 
@@ -112,8 +118,17 @@ class StreamOptions(_Part):
 Penalty = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 TokenLimit = Annotated[int, Field(ge=1, le=_INT32)]
+RepetitionPenalty = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Bias = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+Grammar = Annotated[str, Field(max_length=MAX_GRAMMAR_CHARS)]
 Stop = Annotated[str, Field(min_length=1)]
+
+
+class Adapter(_Part):
+    """A LoRA adapter by its name, 1 as it was trained and 0 without effect."""
+
+    name: Annotated[str, Field(min_length=1)]
+    scale: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)] = 1.0
 
 
 class ChatCompletionBody(_Part):
@@ -129,7 +144,16 @@ class ChatCompletionBody(_Part):
     min_p: Share | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] | None = None
+    repetition_penalty: RepetitionPenalty | None = None
+    repeat_penalty: RepetitionPenalty | None = None
+    repeat_last_n: Annotated[int, Field(ge=0, le=MAX_PENALTY_WINDOW)] | None = None
+    typical_p: Share | None = None
+    top_n_sigma: Annotated[float, Field(ge=-1, le=100, allow_inf_nan=False)] | None = None
+    xtc_probability: Share | None = None
+    xtc_threshold: Share | None = None
+    dry_multiplier: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None = None
+    dry_base: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] | None = None
+    dry_allowed_length: Annotated[int, Field(ge=0, le=_INT32)] | None = None
     seed: Annotated[int, Field(ge=-_INT64, lt=_INT64)] | None = None
     logit_bias: Annotated[dict[str, Bias], Field(max_length=MAX_LOGIT_BIAS)] | None = None
     max_tokens: TokenLimit | None = None
@@ -140,3 +164,15 @@ class ChatCompletionBody(_Part):
     tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     parallel_tool_calls: bool | None = None
+    n: Annotated[int, Field(ge=1, le=MAX_CHOICES)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
+    cache_prompt: bool | None = None
+    lora: Annotated[list[Adapter], Field(max_length=MAX_ADAPTERS)] | None = None
+    grammar: Grammar | None = None
+    guided_grammar: Grammar | None = None
+    guided_regex: Grammar | None = None
+    guided_choice: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_ANSWERS)] | (
+        None
+    ) = None

@@ -9,9 +9,6 @@ from labkit.errors import InvalidRequestError
 # Known fields that would change the answer, and the values that ask for nothing. null is always among these.
 REFUSED: Mapping[str, tuple[Any, ...]] = {
     # OpenAI's
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
     "audio": (),
     "modalities": (["text"],),
     "prediction": (),
@@ -35,35 +32,35 @@ REFUSED: Mapping[str, tuple[Any, ...]] = {
     "continue_final_message": (False,),
     "add_generation_prompt": (True,),
     "documents": ([],),
-    "grammar": ("",),
     "json_schema": (),
     "guided_json": (),
-    "guided_regex": (),
-    "guided_choice": (),
-    "guided_grammar": (),
     "structured_outputs": (),
-    "repeat_penalty": (1, 1.0),
-    "typical_p": (1, 1.0),
     "mirostat": (0,),
-    "dry_multiplier": (0, 0.0),
-    "xtc_probability": (0, 0.0),
+    "dynatemp_range": (0, 0.0),
+    "dry_penalty_last_n": (-1,),
+    "dry_sequence_breakers": (["\n", ":", '"', "*"],),
+    "samplers": (),
+    "min_keep": (0,),
+    "n_probs": (0,),
+    "id_slot": (-1,),
+    "n_keep": (0,),
+    "t_max_predict_ms": (0, -1),
     "n_predict": (-1,),
-    "lora": ([],),
 }
 _INSTEAD = {
     "functions": "use tools",
     "function_call": "use tool_choice",
-    "repeat_penalty": "use repetition_penalty",
     "n_predict": "use max_tokens",
     "json_schema": "use response_format",
     "guided_json": "use response_format",
-    "structured_outputs": "use response_format",
-    "n": "send the request several times, with different seeds",
+    "structured_outputs": "use response_format, grammar, guided_regex or guided_choice",
+    "dry_penalty_last_n": "repeat_last_n is for the penalties and DRY alike",
+    "n_probs": "use logprobs and top_logprobs",
 }
 # Known fields that cannot change an answer given here.
 HARMLESS = frozenset({
-    "user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
-    "prompt_cache_retention", "cache_prompt", "timings_per_token", "include_reasoning",
+    "user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
+    "prompt_cache_retention", "timings_per_token", "include_reasoning",
 })  # fmt: skip
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-\[\]]")
 
