@@ -139,13 +139,17 @@ class Loop:
             self._finish(stream, TokenEvent(request_id, stream.flush(), finish_reason="cancelled"))
 
     def stop(self) -> None:
-        """Cancel everything and refuse what comes."""
+        """Cancel everything and refuse what comes. Finished sequences go to a tier that outlives the engine."""
         self._stopping = True
         for request_id in list(self._streams):
             self.cancel(request_id)
+        if self._tiers is not None and self._tiers.outlives_engine:
+            cache = self._scheduler.cache
+            self._apply(cache.make_room(cache.num_cells))
 
     def abandon(self, error: LabkitError) -> None:
         """After a bug: the books are not to be trusted, but every client is told."""
+        self._tiers = None
         streams, self._streams = self._streams, {}
         for stream in streams.values():
             self._report_failure(stream, error)

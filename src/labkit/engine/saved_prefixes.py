@@ -23,6 +23,11 @@ class SavedPrefixes:
         self._context = tuple(context)
         self._identities: dict[moves.Identity, Identity] = {}
 
+    @property
+    def outlives_engine(self) -> bool:
+        """See SlowerTiers.outlives_engine: with a disk tier."""
+        return self._tiers.has_disk
+
     def find(self, identity: moves.Identity, tokens: Sequence[int], limit: int, *, have: int) -> Found | None:
         """See SlowerTiers.find."""
         least = have + LEAST_GAIN_TOKENS

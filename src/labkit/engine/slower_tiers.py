@@ -20,6 +20,11 @@ class Found:
 class SlowerTiers(Protocol):
     """Saved sequences in host memory and on disk. Called from the loop's thread."""
 
+    @property
+    def outlives_engine(self) -> bool:
+        """Whether what is saved serves a later engine too: then everything is saved at the end."""
+        ...
+
     def find(self, identity: Identity, tokens: list[int], limit: int, *, have: int) -> Found | None:
         """A saved sequence that shares clearly more than `have` of the first `limit` tokens; None otherwise."""
         ...

@@ -100,6 +100,11 @@ class PrefixTiers:
             self._disk.start()
             self._take_news()
 
+    @property
+    def has_disk(self) -> bool:
+        """Whether there is a tier that survives a restart."""
+        return self._disk is not None
+
     def find(self, identity: Identity, tokens: Sequence[int], at_least: int = 1) -> StoredPrefix | None:
         """The stored state that saves most tokens of this prompt; None when it would be fewer than `at_least`.
 
