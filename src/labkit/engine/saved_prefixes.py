@@ -9,8 +9,8 @@ from labkit.engine.tiers import Identity, PrefixTiers, StoredPrefix, TierStats
 LEAST_GAIN_TOKENS = 32
 """A state is not worth loading for fewer tokens than that."""
 MOST_LOADED_PER_GAINED = 32
-"""Nor when more cells than that are loaded for each one gained: on a processor a cell from disk costs a hundredth of a
-computed one, or less (benchmarks/prefix_restore.py)."""
+"""Nor when more cells than that are loaded for each one gained: on a processor a cell from disk costs a small part of a
+computed one (benchmarks/prefix_restore.py)."""
 
 
 class SavedPrefixes:
