@@ -111,3 +111,11 @@ def test_a_dry_run_of_an_unknown_model_names_near_ones(run):
     result = run("--dry", "qwen3-8")
     assert result.returncode == 66
     assert "qwen3-8b" in result.stderr
+
+
+def test_nothing_is_written_when_there_is_nothing_to_measure(run, home):
+    before = set((home / "synthetic").glob("*"))
+    result = run("--dry", "qwen3-0.6b", "-p", "0", "-n", "0")
+    assert result.returncode != 0
+    assert "nothing to measure" in result.stderr
+    assert set((home / "synthetic").glob("*")) == before

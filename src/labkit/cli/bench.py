@@ -1,5 +1,8 @@
 """`labkit bench`: measure, with the definitions of the tools people compare with."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -8,7 +11,8 @@ from labkit.cli import output
 from labkit.errors import InputError
 
 if TYPE_CHECKING:
-    from labkit.bench import CoreTest
+    from labkit.bench import CoreBench, CoreRecord, CoreTest
+    from labkit.settings import Settings
 
 app = typer.Typer(name="bench", help="Measure speed on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,39 +51,41 @@ def core(
     With --dry the model need not be here: a file with its exact tensors and random weights is written, which has its
     size and its speed. It says nothing about the model's answers.
     """
-    from labkit.bench import CoreBench, load_or_measure_limits, run_core_bench
-    from labkit.cli.bench_dry import finish_dry, prepare_dry
+    from labkit.bench import CoreBench
+    from labkit.cli.bench_dry import imitated
     from labkit.cli.bench_output import choose_writer
-    from labkit.gguf import validate
     from labkit.settings import load_settings
     from labkit.store import resolve
 
     write = choose_writer("json" if as_json else form)
-    tests = _tests(_counts(prompt, "-p"), _counts(generated, "-n"), _counts(depth, "-d"))
+    bench = CoreBench(
+        tests=_tests(_counts(prompt, "-p"), _counts(generated, "-n"), _counts(depth, "-d")),
+        repetitions=repetitions,
+        batch_tokens=batch,
+        ubatch_tokens=ubatch,
+        num_threads=threads,
+        gpu_layers=gpu_layers,
+        warm_up=not no_warmup,
+    )
+    bench.validate()
     settings = load_settings()
-    imitation = prepare_dry(model, settings, tests, ubatch) if dry else None
-    path = imitation.path if imitation else resolve(model, settings).path
+    with imitated(model, settings, bench, keep=keep) if dry else nullcontext(resolve(model, settings).path) as path:
+        write(_measure(path, bench, settings))
+
+
+def _measure(path: Path, bench: "CoreBench", settings: "Settings") -> list["CoreRecord"]:
+    from labkit.bench import load_or_measure_limits, run_core_bench
+    from labkit.gguf import validate
+
     validate(path)  # some broken files kill the process once native code reads them
     with output.talk().status("measuring the memory's bandwidth") as status:
-        bench = CoreBench(
-            tests=tests,
-            repetitions=repetitions,
-            batch_tokens=batch,
-            ubatch_tokens=ubatch,
-            num_threads=threads,
-            gpu_layers=gpu_layers,
-            warm_up=not no_warmup,
-            limits=load_or_measure_limits(settings),
-        )
+        bench = replace(bench, limits=load_or_measure_limits(settings))
         records = run_core_bench(
             path,
             bench,
-            on_repetition=lambda test, number: status.update(f"{test.name}: {number} of {repetitions}"),
+            on_repetition=lambda test, number: status.update(f"{test.name}: {number} of {bench.repetitions}"),
         )
-        measured = list(records)
-    write(measured)
-    if imitation:
-        finish_dry(imitation, keep=keep)
+        return list(records)
 
 
 def _tests(prompts: list[int], generated: list[int], depths: list[int]) -> tuple["CoreTest", ...]:
