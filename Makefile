@@ -9,10 +9,10 @@ BIN    := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers fmt coverage bench nano clean install install-dev
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine nano clean install install-dev
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: install ## Install, then answer, call a tool and measure on the model that comes with labkit.
 	@$(BIN)/labkit demo
@@ -49,6 +49,14 @@ bench: install ## The figures that the README quotes.
 	$(BIN)/python benchmarks/core_vs_plain.py
 	$(BIN)/python benchmarks/engine_vs_core.py
 	$(BIN)/python benchmarks/worker_kill.py
+
+ENGINE_BENCHMARKS := engine_vs_batched core_vs_llama_bench http_throughput http_burst http_conversations http_schema \
+  http_speculation front_overhead busy_machine
+
+bench-engine: install ## The engine beside llama.cpp's own programs, half an hour; QUICK=--quick for a look.
+	$(BIN)/python benchmarks/peers/build.py
+	@for name in $(ENGINE_BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(QUICK) || exit 1; done
+	@$(BIN)/python benchmarks/engine_bars.py $(QUICK)
 
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano

@@ -68,12 +68,13 @@ def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: 
     runs: dict[str, list[Load]] = defaultdict(list)
     with all_running(plans, cores=cores.servers) as servers:
         for server in servers.values():
-            run_load(server.url, server.model, [request(words)])
+            run_load(server.url, server.model, [request(words)], may_fail=True)
             report.settings[f"{name}: {server.name}"] = server.shown
         work = [[request(words) for _ in range(NUM_REQUESTS)] for _ in range(options.rounds)]
         for number, side in rounds(options.rounds, list(servers)):
             server = servers[side]
-            runs[side].append(run_load(server.url, server.model, work[number], concurrency=CONCURRENCY))
+            load = run_load(server.url, server.model, work[number], concurrency=CONCURRENCY, may_fail=side != "labkit")
+            runs[side].append(load)
     better = max((side for side in runs if side != "labkit"), key=lambda side: sorted(rates(runs[side])))
     ours, theirs = runs["labkit"], runs[better]
     report.compare(name, "tokens/s", better, rates(ours), rates(theirs), Bar(">=", 1.0))
@@ -85,6 +86,8 @@ def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: 
             report.require(name, f"{valid} of {len(texts)} answers satisfy the schema", valid == len(texts))
         else:
             report.note(f"{name}: of {side}'s answers {valid} of {len(texts)} satisfy the schema")
+            for problem in sorted({answer.problem for load in loads for answer in load.answers if answer.problem}):
+                report.note(f"{name}: {side}: {problem}")
 
 
 def request(words: Words) -> dict[str, Any]:

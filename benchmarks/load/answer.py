@@ -86,7 +86,8 @@ class _Reading:
             return
         body = json.loads(event)
         if "error" in body:
-            raise RuntimeError(f"the server ended a stream with an error: {body['error']}")
+            self._problem = f"the stream ended with an error: {body['error']}"
+            return
         self._usage = body.get("usage") or self._usage
         for choice in body.get("choices", ()):
             self._finish_reason = choice.get("finish_reason") or self._finish_reason

@@ -37,14 +37,24 @@ class Load:
 
 
 def run_load(
-    url: str, model: str, bodies: Sequence[dict[str, Any]], *, concurrency: int = 1, limit_seconds: float | None = None
+    url: str,
+    model: str,
+    bodies: Sequence[dict[str, Any]],
+    *,
+    concurrency: int = 1,
+    limit_seconds: float | None = None,
+    may_fail: bool = False,
 ) -> Load:
     """Send every body to `model`, `concurrency` at a time, each as soon as one before it ended (closed loop).
 
-    `limit_seconds` cuts an answer off after that time, for servers that may hardly move.
-    Raises RuntimeError when an answer is not complete and was not cut off.
+    `limit_seconds` cuts an answer off after that time, for servers that may hardly move. Raises RuntimeError when an
+    answer is neither complete nor cut off, unless it `may_fail`: its `problem` then says why.
     """
-    return asyncio.run(_run(url, [body | {"model": model} for body in bodies], concurrency, limit_seconds))
+    load = asyncio.run(_run(url, [body | {"model": model} for body in bodies], concurrency, limit_seconds))
+    for answer in load.answers:
+        if not may_fail and (limit_seconds is None or answer.seconds < limit_seconds):
+            answer.require_complete()
+    return load
 
 
 async def _run(url: str, bodies: Sequence[dict[str, Any]], concurrency: int, limit_seconds: float | None) -> Load:
@@ -62,9 +72,6 @@ async def _run(url: str, bodies: Sequence[dict[str, Any]], concurrency: int, lim
         for _ in range(concurrency):
             group.create_task(client())
     answers = tuple(read_answer(exchanges[place].started, exchanges[place].pieces) for place in sorted(exchanges))
-    for answer in answers:
-        if limit_seconds is None or answer.seconds < limit_seconds:
-            answer.require_complete()
     return Load(answers, max(answer.ended for answer in answers) - started)
 
 
