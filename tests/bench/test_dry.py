@@ -63,6 +63,11 @@ def test_the_size_agrees_with_the_estimator(settings):
     assert find_dry_model("miniature", settings).size_error is None
 
 
+def test_without_a_quantization_it_is_the_one_that_people_download(settings):
+    assert find_dry_model("qwen3-8b", settings).plan.quantization == "Q4_K_M"
+    assert find_dry_model("gpt-oss-20b", settings).plan.quantization == "MXFP4"
+
+
 def test_names_and_quantizations_that_do_not_exist_are_refused(settings):
     with pytest.raises(ModelNotFoundError) as caught:
         find_dry_model("qwen3-8", settings)

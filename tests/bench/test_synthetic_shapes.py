@@ -1,5 +1,8 @@
 """Every catalogue model that can be imitated has the size that llama.cpp's own dry runs and publishers state."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from labkit.bench.synthetic_shapes import synthetic_shape, with_reference_models
@@ -7,7 +10,9 @@ from labkit.catalog import CatalogModel, architecture, load_catalog
 from labkit.engine.synthetic import plan_synthetic
 from labkit.errors import InputError
 from labkit.estimate import weights_of_catalog
+from labkit.units import MIB
 
+DRY_RUNS = json.loads((Path(__file__).parents[1] / "data" / "quantized_sizes.json").read_text())["sizes"]
 CATALOG = with_reference_models(load_catalog())
 ROUNDING_BYTES = 5243  # dry runs print MiB with two decimals
 
@@ -63,6 +68,18 @@ def test_the_kind_of_memory_is_that_of_the_catalogue(model):
     borrowed = shape.gemma4.shared_kv_layers if shape.gemma4 else 0
     assert sum(attending) - borrowed == sum(layer.key_size > 0 for layer in layers)
     assert bool(shape.window_tokens) == any(layer.window_tokens for layer in layers)
+
+
+@pytest.mark.parametrize("model_id", DRY_RUNS)
+def test_every_mixture_has_the_size_that_a_dry_run_printed(model_id):
+    shape = synthetic_shape(CATALOG.get(model_id))
+    for quantization, mib in DRY_RUNS[model_id].items():
+        assert plan_synthetic(shape, quantization).weight_bytes / MIB == pytest.approx(mib, abs=0.0051), quantization
+
+
+def test_the_dry_runs_cover_most_mixtures():
+    assert sum(map(len, DRY_RUNS.values())) >= 400
+    assert len({quantization for sizes in DRY_RUNS.values() for quantization in sizes}) >= 30
 
 
 def test_missing_facts_are_named():

@@ -12,6 +12,7 @@ from labkit.estimate import ContextSettings, Machine, Weights, require_memory, w
 from labkit.settings import Settings
 
 DEFAULT_QUANTIZATION = "Q4_K_M"
+NATIVE_QUANTIZATIONS = {"gpt-oss": "MXFP4"}  # what such models were trained in, and all their files are
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,16 @@ class DryModel:
 
 
 def find_dry_model(name: str, settings: Settings) -> DryModel:
-    """The model that "MODEL" or "MODEL:QUANTIZATION" means; Q4_K_M when nothing is said. Reads the catalogue.
+    """The model that "MODEL" or "MODEL:QUANTIZATION" means. Reads the catalogue, writes nothing.
 
+    Without a quantization it is Q4_K_M, of gpt-oss MXFP4.
     Raises ModelNotFoundError with near names, InputError for an unknown quantization or a model that cannot be
     imitated.
     """
     model_id, _, quantization = name.partition(":")
     model = with_reference_models(load_catalog(settings.catalog_folder)).get(model_id)
-    plan = plan_synthetic(synthetic_shape(model), quantization.upper() or DEFAULT_QUANTIZATION)
+    default = NATIVE_QUANTIZATIONS.get(model.family, DEFAULT_QUANTIZATION)
+    plan = plan_synthetic(synthetic_shape(model), quantization.upper() or default)
     return DryModel(model, plan, settings.synthetic_folder / _file_name(plan))
 
 

@@ -5,6 +5,7 @@ A file named Q4_K_M is mostly Q4_K, with single tensors at more bits: those that
 256-block divides. The estimator's `predicted_bytes` come from dry runs of that program, so they check this table.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -55,13 +56,19 @@ Rule = Callable[[Place], str | None]  # the type, or None for the base type
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One mixture: a base type, and rules by kind of tensor ("v", "k", "q", "output", "up", "gate", "down")."""
+    """One mixture: a base type, and rules by kind of tensor ("v", "k", "q", "output", "up", "gate", "down").
+
+    Attributes:
+        counted: kinds whose place is their number among their like; of the others it is the layer. It matters where
+            layers have two of a kind (experts and a shared expert), or none.
+    """
 
     base: str
     rules: dict[str, Rule] = field(default_factory=dict)
     head: str = HEAD_TYPE
     embedding: str | None = None
     experts: str | None = None
+    counted: frozenset[str] = frozenset({"v"})
 
 
 def always(kind: str) -> Rule:
@@ -110,7 +117,7 @@ def _tiny_recipe(base: str, value: str, down: str, embedding: str, output: str |
     rules: dict[str, Rule] = {"v": v, "down": in_first(8, down)}
     if output:
         rules["output"] = always(output)
-    return Recipe(base, rules, head="Q5_K", embedding=embedding)
+    return Recipe(base, rules, head="Q5_K", embedding=embedding, counted=frozenset({"v", "down"}))
 
 
 RECIPES: dict[str, Recipe] = {
@@ -180,14 +187,13 @@ def choose_types(shape: SyntheticShape, plans: tuple[TensorPlan, ...], quantizat
     if recipe is None:
         raise InputError(f"there is no quantization '{quantization}'", hint=f"use one of: {', '.join(RECIPES)}")
     count_of_values = sum(_category(plan.name) == "v" for plan in plans)
-    seen = 0
+    seen: Counter[str] = Counter()
     types: list[TensorType] = []
     for plan in plans:
         category = _category(plan.name)
-        place = Place(seen, count_of_values, shape)
-        if category != "v":
-            place = Place(_layer(plan.name), shape.num_layers, shape)
-        seen += category == "v"
+        number = seen[category] if category in recipe.counted else _layer(plan.name)
+        place = Place(number, count_of_values if category == "v" else shape.num_layers, shape)
+        seen[category] += 1
         types.append(TYPES[_type(plan, recipe, place, category)][1])
     return tuple(types)
 
