@@ -54,7 +54,8 @@ def _write(dry: "DryModel") -> None:
             dry, lambda done, total: status.update(f"{doing}: {render_bytes(done)} of {render_bytes(total)}")
         )
     rate = dry.path.stat().st_size / (time.monotonic() - started)
-    output.talk().print(f"wrote {dry.path.name} at {render_bandwidth(rate)}", style="dim", soft_wrap=True)
+    error = "" if dry.size_error is None else f"; its size is {dry.size_error:+.2%} off the estimate"
+    output.talk().print(f"wrote {dry.path.name} at {render_bandwidth(rate)}{error}", style="dim", soft_wrap=True)
 
 
 def _explain(dry: "DryModel", *, keep: bool) -> None:
