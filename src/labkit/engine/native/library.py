@@ -63,3 +63,9 @@ def set_params(params: ctypes.Structure, **values: Any) -> None:
         setattr(params, name, value)
         if isinstance(value, int) and getattr(params, name) != value:
             raise NativeError(f"{value} does not fit the field '{name}' of {type(params).__name__}")
+
+
+def build() -> str:
+    """What tells this native library from any other: its version, and the CPU and device features it uses."""
+    initialize()
+    return f"{llama_cpp.__version__} {llama_cpp.llama_print_system_info().decode(errors='replace')}"
