@@ -17,7 +17,7 @@ Logits = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.int64]
 _ROWS = 64
 _NUCLEUS = 256
-_LOWEST = np.finfo(np.float32).min
+_LOWEST = float(np.finfo(np.float32).min)
 _ITEM = np.dtype([("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
 
 
@@ -35,7 +35,7 @@ class Candidates:
         self._mass = np.empty(vocab_size, np.float32)
         self._all = np.arange(vocab_size)
         self._items = np.empty(vocab_size, _ITEM)
-        self._pointer = ctypes.cast(self._items.ctypes.data, llama_cpp.llama_token_data_p)
+        self._pointer: Any = ctypes.cast(self._items.ctypes.data, llama_cpp.llama_token_data_p)
         self._struct = llama_cpp.llama_token_data_array(data=self._pointer, size=0, selected=-1, sorted=False)
         self.modified: Logits = np.empty(vocab_size, np.float32)
 

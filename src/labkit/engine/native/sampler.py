@@ -24,7 +24,7 @@ _RANDOM_SEED = 0xFFFFFFFF
 GREEDY_BELOW = 1e-4
 """Temperatures below this take the most probable token: a difference of 0.001 in the logits is a factor of e^10."""
 Choice = Literal["argmax", "draw", "nucleus", "narrow", "all"]
-"""How the candidates are found: the best one; by their probability alone; top-p; by top-k, min-p or top-n-sigma; all."""
+"""How the candidates are found: the best; by probability alone; top-p; by top-k, min-p or top-n-sigma; all."""
 
 
 class SamplerFactory:
@@ -61,7 +61,7 @@ class Sampler:
         self._params = params
         self._candidates = factory.candidates
         self.choice = choose(params)
-        self._random = random.Random(seed)  # noqa: S311 - reproducible by seed, not secret
+        self._random = random.Random(seed)
         self._penalties = Penalties(params, window, factory.vocab_size, factory.templates)
         self._cuts = NativeChain(_cuts(params))
         self._draw = NativeChain(_draw(params, seed))
