@@ -260,7 +260,8 @@ class EngineConfig:
             the model's kind of memory (`n_seq_max` is the sum).
         batch_tokens: most tokens of one forward (`n_batch`).
         ubatch_tokens: physical micro-batch (`n_ubatch`).
-        num_threads: None measures which count is fastest here and now, within about a second.
+        num_threads: None measures which count is fastest here and now, and adapts it while the engine runs.
+        max_threads: most threads that measuring may choose (a control group's quota); None for all cores.
         max_waiting: requests that may wait for a slot; one more is refused.
         max_wait_seconds: a request that waited this long for a slot is refused; None waits for ever.
         itl_target_seconds: prompt chunks beside running streams are sized so that a step takes about this long.
@@ -281,6 +282,7 @@ class EngineConfig:
     batch_tokens: int = 2048
     ubatch_tokens: int = 512
     num_threads: int | None = None
+    max_threads: int | None = None
     max_waiting: int = 64
     max_wait_seconds: float | None = None
     itl_target_seconds: float = 0.25

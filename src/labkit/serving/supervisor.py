@@ -83,6 +83,12 @@ class Supervisor:
         """Requests that were sent and are not over."""
         return len(self._routes)
 
+    @property
+    def num_threads(self) -> int | None:
+        """Threads for one token that its worker uses now; None until it has said."""
+        loaded = self.ready.num_threads if self.ready else None
+        return self._pulse.engine.get("num_threads", loaded)
+
     def health(self) -> ModelHealth:
         """What is known without asking the worker."""
         return ModelHealth(

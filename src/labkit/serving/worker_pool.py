@@ -101,7 +101,7 @@ def _completed(card: ModelCard, supervisor: Supervisor) -> ModelCard:
         trained_context_tokens=ready.trained_context_tokens,
         num_parameters=ready.num_parameters,
         num_slots=ready.num_slots,
-        num_threads=ready.num_threads,
+        num_threads=supervisor.num_threads,
         size_bytes=ready.model_bytes,
         description=ready.description,
         capabilities=ready.capabilities,

@@ -1,5 +1,6 @@
 """From a model file to a session that fits what the model was made for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from labkit.engine.native.backend import NativeBackend
@@ -7,6 +8,8 @@ from labkit.engine.native.embedding_backend import NativeEmbeddingBackend
 from labkit.engine.native.model import NativeModel
 from labkit.engine.types import EngineConfig
 from labkit.gguf import EmbeddingFacts, embedding_facts, read_header
+from labkit.hardware.probes.cgroup import probe_cpu_quota
+from labkit.hardware.source import Source, SystemSource
 from labkit.worker.embedding_desk import ClosedDesk, Desk, EmbeddingDesk
 from labkit.worker.embedding_session import EmbeddingSession
 from labkit.worker.outbox import Outbox
@@ -21,13 +24,21 @@ def open_session(path: Path, config: EngineConfig, outbox: Outbox, *, pid: int) 
     facts = embedding_facts(read_header(path))
     if facts.purpose is not None or config.pooling == "rank":
         return _embedding_session(path, config, facts, outbox, pid)
-    backend = NativeBackend(path, config)
+    backend = NativeBackend(path, within_quota(config, SystemSource()))
     try:
         desk = _desk(backend.model, config, facts, outbox)
         return Session(backend, outbox, config, pid=pid, desk=desk)
     except Exception:
         backend.release()
         raise
+
+
+def within_quota(config: EngineConfig, source: Source) -> EngineConfig:
+    """`config` with no more threads to choose from than a control group grants processor time for."""
+    quota = probe_cpu_quota(source)
+    if quota is None or config.max_threads is not None:
+        return config
+    return replace(config, max_threads=max(1, int(quota)))
 
 
 def _embedding_session(

@@ -141,5 +141,7 @@ class Session:
         while self._engine.is_alive:
             stats = self._engine.stats()
             age = time.monotonic() - stats.last_step if stats.num_running else 0.0
-            self._outbox.put(Pulse(stats.num_running, stats.num_waiting, age, asdict(stats)))
+            single, many = self._backend.threads.chosen
+            figures = asdict(stats) | {"num_threads": single, "num_threads_prefill": many}
+            self._outbox.put(Pulse(stats.num_running, stats.num_waiting, age, figures))
             time.sleep(PULSE_SECONDS)

@@ -40,6 +40,8 @@ CHEAPER_WITH_ROOM = 0.1
 FIRST_REST = 32
 LONGEST_REST = 4096
 """Steps between trials: doubled while they find nothing."""
+SECONDS_PER_REST = 0.01
+"""A rest is also this long for each of its steps: steps of a tiny model are over too soon to learn from."""
 PATIENCE = 64
 """Steps of other sizes after which a trial is given up."""
 _EASE = 0.1
@@ -89,6 +91,7 @@ class _PhaseState:
     turn: int = 0
     rest: int = FIRST_REST
     steps_left: int = FIRST_REST
+    not_before: float = 0.0  # seconds of forwards
     lost: dict[int, float] = field(default_factory=dict)  # count -> seconds that its last trial lost
 
     def take(self, count: int) -> None:
@@ -122,6 +125,7 @@ class ThreadController:
             "large": _PhaseState(self._nearest(large)),
         }
         self._credit = 0.0
+        self._elapsed = 0.0
         self._room: float | None = None
 
     def note_others(self, busy_cores: float) -> None:
@@ -143,6 +147,7 @@ class ThreadController:
         if len(self._counts) == 1 or num_tokens < 1:
             return
         self._credit += seconds * TRIAL_SHARE
+        self._elapsed += seconds
         state = self._phases[phase_of(num_tokens)]
         if state.trial and _alike(state.trial.size, num_tokens):
             self._observe_trial(state, state.trial, num_tokens, seconds)
@@ -165,7 +170,7 @@ class ThreadController:
         state.slow.clear()
         # The first step of all builds graphs and buffers: what is far faster than usual replaces it.
         state.usual[size] = each if each < usual / SLOW else usual + (each - usual) * _EASE
-        if state.trial is None and state.steps_left <= 0:
+        if state.trial is None and state.steps_left <= 0 and self._elapsed >= state.not_before:
             self._explore(state, num_tokens)
 
     def _suspect(self, state: _PhaseState, num_tokens: int, usual: float) -> None:
@@ -191,7 +196,7 @@ class ThreadController:
         state.lost = {count: max(lost, seconds) for count, lost in state.lost.items() if count >= state.count}
         state.lost[state.count] = seconds
         for other in self._phases.values():
-            other.steps_left = 0
+            other.steps_left, other.not_before = 0, 0.0
         state.take(self._counts[0])
         state.steps_left = NUM_SLOW
 
@@ -244,6 +249,7 @@ class ThreadController:
             return
         state.rest = min(state.rest * 2, LONGEST_REST)
         state.steps_left = state.rest
+        state.not_before = self._elapsed + state.rest * SECONDS_PER_REST
 
     def _nearest(self, count: int) -> int:
         return min(self._counts, key=lambda known: (abs(known - count), known))

@@ -57,7 +57,8 @@ class NativeBackend:
         self._grammars = GrammarCompiler(self.model)
         self._samplers = SamplerFactory(self.model, self.context.context_tokens)
         self._adapters = NativeAdapters(self.model, self.context)
-        self.threads = AdaptiveThreads(self.context, usable_cores())
+        cores = usable_cores()
+        self.threads = AdaptiveThreads(self.context, min(cores, config.max_threads or cores))
         self._adapts_threads = config.num_threads is None
         self._open: dict[str, _Sampling] = {}
 

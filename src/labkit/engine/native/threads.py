@@ -20,6 +20,7 @@ _PREFILL_TOKENS = 8
 _WORTHWHILE = 0.97
 """More threads are taken when their time is at most this share of the time with fewer."""
 _LOOK_SECONDS = 1.0
+_WARNING_SECONDS = 60.0
 
 
 def usable_cores() -> int:
@@ -52,7 +53,7 @@ class AdaptiveThreads:
         self._counts = ladder(most)
         self._clock = clock
         self._others = OtherPrograms()
-        self._looked = clock()
+        self._looked = self._warn_from = clock()
         self._controller: ThreadController | None = None
 
     def prepare(self) -> None:
@@ -80,7 +81,15 @@ class AdaptiveThreads:
             self._looked = end
             controller.note_others(self._others.busy_cores())
         if self.chosen != before:
-            logger.info("threads: %d for one token, %d for many (were %d, %d)", *self.chosen, *before)
+            self._report(before, end)
+
+    def _report(self, before: tuple[int, int], now: float) -> None:
+        """Log the change: fewer threads are worth a warning, though not many of them."""
+        is_news = sum(self.chosen) < sum(before) and now >= self._warn_from
+        if is_news:
+            self._warn_from = now + _WARNING_SECONDS
+        text = "threads: %d for one token, %d for many (were %d and %d)"
+        logger.log(logging.WARNING if is_news else logging.INFO, text, *self.chosen, *before)
 
     @property
     def chosen(self) -> tuple[int, int]:
