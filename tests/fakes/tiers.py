@@ -32,6 +32,9 @@ class DictTiers:
         self.loads += 1
         return b"garbage" if self.loads % self.damage == 0 else self.saved.get(found.key)
 
+    def discard(self, found):
+        self.saved.pop(found.key, None)
+
     def save(self, identity, tokens, state):
         self.saved[identity, tokens] = state
 

@@ -38,6 +38,13 @@ class AssembledEngine(Engine):
             tiers=self._saved,
         )
 
+    def start(self) -> None:
+        """See Engine.start. The draft model takes the number of threads that was found best."""
+        super().start()
+        draft_model = self._draft_model
+        if draft_model is not None and self.is_alive:
+            self.call(lambda: draft_model.set_threads(self.backend.context.num_threads))
+
     def release(self) -> None:
         """Free what is native and finish writing to disk; for after `shutdown`, when the loop has ended."""
         if self.is_alive:

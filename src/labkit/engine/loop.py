@@ -227,7 +227,10 @@ class Loop:
         self._apply(self._scheduler.start_over(sequence))
         self._apply(cache.make_room(found.num_stored))
         state = tiers.load(found) if cache.num_free >= found.num_stored else None
-        if state is None or not self._backend.load_cells(slot, state):
+        if state is None:
+            return
+        if not self._backend.load_cells(slot, state):
+            tiers.discard(found)
             return
         if found.num_stored > found.num_tokens:
             self._backend.free_cells(slot, found.num_tokens)
@@ -343,6 +346,8 @@ class Loop:
         self._commit_cells(span, num_accepted)
         if self._proposals is not None:
             self._proposals.learn(sequence, len(span.draft), num_accepted, sampled.tokens)
+        sequence.num_drafted += len(span.draft)
+        sequence.num_accepted += num_accepted
         self._counters.drafted_tokens += len(span.draft)
         self._counters.accepted_tokens += num_accepted
         self._commit_text(self._streams[sequence.request.request_id], sampled)

@@ -43,6 +43,11 @@ class SavedPrefixes:
         """See SlowerTiers.load."""
         return self._tiers.load(found.key) if isinstance(found.key, StoredPrefix) else None
 
+    def discard(self, found: Found) -> None:
+        """See SlowerTiers.discard."""
+        if isinstance(found.key, StoredPrefix):
+            self._tiers.discard(found.key)
+
     def save(self, identity: moves.Identity, tokens: Sequence[int], state: bytes) -> None:
         """See SlowerTiers.save."""
         self._tiers.save(self._identity(identity), tokens, state)

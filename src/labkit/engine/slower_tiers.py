@@ -33,6 +33,10 @@ class SlowerTiers(Protocol):
         """The saved state; None when it is gone or damaged, and the prompt is computed instead."""
         ...
 
+    def discard(self, found: Found) -> None:
+        """Forget a state: the backend did not take it."""
+        ...
+
     def save(self, identity: Identity, tokens: tuple[int, ...], state: bytes) -> None:
         """Keep a state. Returns at once; never raises for a full disk."""
         ...
