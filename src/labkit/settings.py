@@ -41,6 +41,11 @@ class Settings:
         return self.data_folder / "measurements"
 
     @property
+    def prefixes_folder(self) -> Path:
+        """KV cells of prompts that a later run may find again; anything in it may be deleted."""
+        return self.data_folder / "prefixes"
+
+    @property
     def synthetic_folder(self) -> Path:
         """Models with random weights, written for measurements; anything in it may be deleted."""
         return self.data_folder / "synthetic"

@@ -1,3 +1,4 @@
+import contextlib
 import socket
 
 import httpx2
@@ -47,5 +48,25 @@ def test_a_giant_head_is_refused(start):
     try:
         status = http.get("/health", headers={"x-filler": "a" * 200_000}).status_code
     except httpx2.TransportError:  # closed before all of it was sent: as good
+        status = 400
+    assert status == 400
+
+
+@pytest.mark.parametrize("head", [b"GET /" + b"a" * 100_000, b"GET /health HTTP/1.1\r\nx-filler: " + b"a" * 100_000])
+def test_a_head_that_does_not_end_is_refused_before_its_time_is_up(start, head):
+    _, http = start()
+    with socket.create_connection(("127.0.0.1", http.base_url.port)) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(head)
+        connection.settimeout(5)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_many_headers_that_are_long_together_are_refused(start):
+    _, http = start()
+    try:
+        status = http.get("/health", headers={f"x-filler-{n}": "a" * 1000 for n in range(40)}).status_code
+    except httpx2.TransportError:
         status = 400
     assert status == 400

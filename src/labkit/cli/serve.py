@@ -1,14 +1,13 @@
 """`labkit serve`: an OpenAI endpoint for one or several models."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from labkit.cli import output
+from labkit.cli import serve_options as options
 from labkit.cli.interrupts import interrupts_end_at_once
-
-# "none" and "rank" are no choices here: the API returns one vector per input, and a head that ranks says so itself.
-Pooling = Literal["mean", "cls", "last"]
 
 if TYPE_CHECKING:
     from labkit.api import ModelCard
@@ -23,21 +22,24 @@ def serve(
     ],
     port: int | None = typer.Option(None, min=0, max=65535, help="Port; 0 takes a free one.  [default: 8642]"),
     host: str | None = typer.Option(None, help="Loopback address to listen on.  [default: 127.0.0.1]"),
-    ctx: int | None = typer.Option(
-        None,
-        min=64,
-        help="Tokens of context that all running requests share.  [default: the model's, 8192 at most]",
-    ),
-    slots: int | None = typer.Option(None, min=1, max=256, help="Requests that run at once.  [default: 8]"),
-    threads: int | None = typer.Option(None, min=1, max=512, help="CPU threads.  [default: physical cores]"),
-    gpu_layers: int | None = typer.Option(None, min=-1, help="Layers on the GPU; -1 for all.  [default: -1]"),
-    embeddings: bool = typer.Option(
-        False, "--embeddings", help="Give embeddings too, from chat models; embedding models always do."
-    ),
-    pooling: Annotated[
-        Pooling | None,
-        typer.Option(help="How token vectors become one (implies --embeddings).  [default: the model's]"),
-    ] = None,
+    ctx: options.Ctx = None,
+    slots: options.Slots = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    itl_target: options.ItlTarget = None,
+    cached_slots: options.CachedSlots = None,
+    cache_size: options.CacheSize = None,
+    host_cache: options.HostCache = None,
+    disk_cache: options.DiskCache = None,
+    disk_cache_folder: options.DiskCacheFolder = None,
+    audit_share: options.AuditShare = None,
+    max_waiting: options.MaxWaiting = None,
+    max_wait: options.MaxWait = None,
+    speculation: options.Speculation = None,
+    draft_model: options.DraftModel = None,
+    adapter: options.Adapters = None,
+    embeddings: options.Embeddings = False,
+    pooling: options.Pooling = None,
     as_json: bool = typer.Option(False, "--json", help="When ready, print one JSON object with the URL."),
 ) -> None:
     """Serve models to OpenAI clients until Ctrl-C.
@@ -51,15 +53,28 @@ def serve(
         from labkit.serving import serve as run_endpoint
         from labkit.settings import load_settings
 
+    settings = load_settings()
     engine = _engine(
         context_tokens=ctx,
         num_slots=slots,
         num_threads=threads,
         gpu_layers=gpu_layers,
+        itl_target_seconds=itl_target,
+        cached_slots=cached_slots,
+        cache_bytes=_bytes(cache_size),
+        host_cache_bytes=_bytes(host_cache),
+        disk_cache_bytes=_bytes(disk_cache),
+        disk_cache_folder=(disk_cache_folder or settings.prefixes_folder).absolute() if disk_cache else None,
+        audit_share=audit_share,
+        max_waiting=max_waiting,
+        max_wait_seconds=max_wait,
+        speculation=speculation or ("draft" if draft_model else None),
+        draft_model=draft_model and draft_model.absolute(),
         embeddings=embeddings or None,
         pooling=pooling,
     )
-    plan = plan_endpoint(models, load_settings(), host=host, port=port, engine=engine)
+    named = tuple(_adapter(text) for text in adapter or ())
+    plan = plan_endpoint(models, settings, host=host, port=port, engine=engine, adapters=named)
     run_endpoint(plan, lambda event: _tell(event, as_json))
 
 
@@ -67,6 +82,21 @@ def _engine(**fields: Any) -> "EngineConfig":
     from labkit.engine.types import EngineConfig
 
     return EngineConfig(**{name: value for name, value in fields.items() if value is not None})
+
+
+def _bytes(text: str | None) -> int | None:
+    from labkit.units import parse_bytes
+
+    return None if text is None else parse_bytes(text)
+
+
+def _adapter(text: str) -> tuple[str, Path]:
+    from labkit.errors import InputError
+
+    name, _, path = text.partition("=")
+    if not name or not Path(path).is_file():
+        raise InputError(f"--adapter {text}: there is no such file", hint="write it as --adapter NAME=FILE.gguf")
+    return name, Path(path)
 
 
 def _tell(event: "ServeEvent", as_json: bool) -> None:

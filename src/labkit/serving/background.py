@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator
 
 from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.event_loop import run_loop
 from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan
 
@@ -45,7 +46,7 @@ class _Host:
     def run(self) -> None:
         """Body of the thread."""
         try:
-            asyncio.run(self._serve())
+            run_loop(self._serve())
         except asyncio.CancelledError:
             self._started.cancel()
         except BaseException as error:  # noqa: BLE001  # belongs to the thread that waits

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 15
@@ -14,10 +14,12 @@ MAX_HEAD_BYTES = 16 * 1024
 MAX_CONNECTIONS = 512  # beyond it uvicorn answers 503 itself; the engine's queue is full long before
 
 
-class ImpatientProtocol(H11Protocol):
-    """Closes connections whose request head does not arrive in time; uvicorn waits for ever."""
+class ImpatientProtocol(HttpToolsProtocol):
+    """Ends connections whose request head is too long or does not arrive in time; uvicorn waits for ever."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _unfinished_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected; it has 10 s for its first request head."""
@@ -30,13 +32,38 @@ class ImpatientProtocol(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:
             self._stop_deadline()
-        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._start_deadline()
+            self._unfinished_bytes = 0
+        elif self.cycle is None or self.cycle.response_complete:
+            self._unfinished_bytes += len(data)  # the parser tells of a header only when it is whole
+            if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too long.")
+            if self._deadline is None:
+                self._start_deadline()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the path."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
         self._stop_deadline()
         super().connection_lost(exc)
+
+    def _count(self, num_bytes: int) -> None:
+        self._head_bytes += num_bytes
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("the head is too long")  # the parser turns it into its own error, and uvicorn into a 400
 
     def _start_deadline(self) -> None:
         self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
@@ -70,7 +97,6 @@ def make_server(app: Any) -> HttpServer:
             proxy_headers=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             backlog=MAX_CONNECTIONS,
         )
     )

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit import gguf, store
 from labkit.api import ModelCard
@@ -14,6 +15,7 @@ from labkit.engine.types import EngineConfig
 from labkit.errors import InputError
 from labkit.gguf import file_facts
 from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.event_loop import run_loop
 from labkit.serving.fit import require_fit
 from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan, ServedModel
@@ -53,6 +55,7 @@ def plan_endpoint(
     host: str | None = None,
     port: int | None = None,
     engine: EngineConfig | None = None,
+    adapters: Sequence[tuple[str, Path]] = (),
 ) -> EndpointPlan:
     """Find and validate every model, and prove that logs can be written. Loads and binds nothing.
 
@@ -62,6 +65,10 @@ def plan_endpoint(
     served = [model.ref.name for model in models]
     if len(set(served)) < len(served):
         raise InputError("a model is named twice", hint="name each model once")
+    if adapters and len(models) > 1:
+        raise InputError("adapters belong to one model, and several are named", hint="serve them one by one")
+    if len({name for name, _ in adapters}) < len(adapters):
+        raise InputError("an adapter is named twice", hint="give each a name of its own")
     require_fit(models, engine or EngineConfig(), settings)
     return EndpointPlan(
         models=models,
@@ -69,6 +76,7 @@ def plan_endpoint(
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
         engine=engine or EngineConfig(),
+        adapters=tuple(adapters),
     )
 
 
@@ -88,7 +96,7 @@ def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
     """
     try:
         with logging_to(plan.logs_folder / FRONT_LOG):
-            asyncio.run(_serve(plan, on_event))
+            run_loop(_serve(plan, on_event))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 

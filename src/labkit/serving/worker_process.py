@@ -103,7 +103,7 @@ class WorkerProcess:
 def _own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
+    return {"start_new_session": True}  # not process_group: uvloop does not know it
 
 
 def _describe_exit(code: int) -> str:
