@@ -1,9 +1,9 @@
 """Writes LoRA adapters for tests: llama.cpp's GGUF form, with random weights."""
 
 import numpy as np
+from tests.fakes import gguf_writer
 
 from labkit.gguf import read_header
-from tests.fakes import gguf_writer
 
 
 def write_adapter(path, base, names, *, rank=4, seed=0, scale=0.3, alpha=None, metadata=None, tensors=None):

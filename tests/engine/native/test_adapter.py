@@ -2,6 +2,8 @@ import hashlib
 
 import numpy as np
 import pytest
+from tests.fakes import gguf_writer
+from tests.fakes.adapter_writer import write_adapter
 
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.sequence import Sequence
@@ -9,8 +11,6 @@ from labkit.engine.native.backend import NativeBackend
 from labkit.engine.types import AdapterUse, EngineConfig, GenerationRequest
 from labkit.errors import InvalidRequestError, ModelLoadError, NativeError
 from labkit.resources import embedded_model
-from tests.fakes import gguf_writer
-from tests.fakes.adapter_writer import write_adapter
 
 NAMES = ("blk.0.attn_q.weight", "blk.1.ffn_down.weight", "blk.2.attn_output.weight")
 
