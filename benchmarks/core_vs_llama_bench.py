@@ -6,7 +6,6 @@ pp512 and tg128, a process per round and side, with a warm-up that does not coun
 """
 
 import json
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from cores import Cores, divide_cores
 from options import Options, parse_options
 from paired import Bar, Report, rounds
 from peers.build import Peers, ensure_peers
-from peers.process import shown_command, starting_on
+from peers.process import output_of, shown_command
 
 TESTS = ("pp512", "tg128")
 PEER = "llama-bench"
@@ -52,9 +51,7 @@ def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: 
 
 def run(command: tuple[str, ...], cores: Cores) -> list[dict[str, Any]]:
     """Rows that a tool prints as JSON."""
-    with starting_on(cores.servers):
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return json.loads(done.stdout)
+    return json.loads(output_of(command, cores=cores.servers))
 
 
 if __name__ == "__main__":

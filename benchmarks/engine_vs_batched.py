@@ -10,7 +10,6 @@ the one with more tokens per second at a batch size is that row's peer.
 
 import json
 import random
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -20,7 +19,7 @@ from cores import Cores, divide_cores
 from options import Options, parse_options
 from paired import Bar, Report, rounds
 from peers.build import Peers, ensure_peers
-from peers.process import shown_command, starting_on
+from peers.process import output_of, shown_command
 
 BATCHES = (1, 4, 8)
 PROMPT_TOKENS, ANSWER_TOKENS = 32, 64
@@ -61,7 +60,7 @@ def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: 
 def run_engine(model: Path, cores: Cores) -> dict[int, float]:
     """Tokens per second by batch size, of a fresh process."""
     command = (sys.executable, __file__, ONCE, str(model), str(cores.num_threads))
-    return {int(batch): rate for batch, rate in json.loads(_run(command, cores)).items()}
+    return {int(batch): rate for batch, rate in json.loads(output_of(command, cores=cores.servers)).items()}
 
 
 def run_peer(peers: Peers, model: Path, cores: Cores, *, unified: bool) -> tuple[dict[int, float], str]:
@@ -72,19 +71,13 @@ def run_peer(peers: Peers, model: Path, cores: Cores, *, unified: bool) -> tuple
         *("--output-format", "jsonl", "-kvu" if unified else "-no-kvu"),
     )
     program = peers.program("llama-batched-bench")
-    output = _run((str(program), "-m", str(model), *flags), cores)
+    output = output_of((str(program), "-m", str(model), *flags), cores=cores.servers)
     rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return {row["pl"]: row["speed_tg"] for row in rows}, shown_command((program, "-m", model, *flags))
 
 
 def _cells() -> int:
     return max(BATCHES) * 256  # a split cache is padded to 256 per sequence
-
-
-def _run(command: tuple[str, ...], cores: Cores) -> str:
-    with starting_on(cores.servers):
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return done.stdout
 
 
 def _once(model: Path, num_threads: int) -> None:

@@ -7,7 +7,6 @@ is tiny, so this is the worst case there is: a step takes a fraction of a millis
 """
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from statistics import median
@@ -18,7 +17,7 @@ from load.client import run_load
 from load.prompts import Words, chat
 from options import find_model, parse_options
 from paired import Bar, Report, rounds
-from peers.process import running, starting_on
+from peers.process import output_of, running
 from peers.servers import Size, labkit
 
 CONCURRENCY, PROMPT_TOKENS, ANSWER_TOKENS = 8, 32, 128
@@ -64,15 +63,8 @@ def request(words: Words) -> dict[str, Any]:
 
 def run_engine(work: list[dict[str, Any]], cores: Cores) -> float:
     """Tokens per second of a fresh process that submits the same conversations to an engine of its own."""
-    with starting_on(cores.servers):
-        done = subprocess.run(
-            (sys.executable, __file__, "--once"),
-            input=json.dumps([body["messages"] for body in work]),
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    return float(done.stdout)
+    conversations = json.dumps([body["messages"] for body in work])
+    return float(output_of((sys.executable, __file__, "--once"), cores=cores.servers, stdin=conversations))
 
 
 def _once() -> None:

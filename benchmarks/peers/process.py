@@ -72,7 +72,9 @@ def running(plan: ServerPlan, *, cores: Sequence[int] | None = None) -> Generato
             if not _wait_ready(process, url + plan.ready_path):
                 log.seek(0)
                 tail = "".join(log.readlines()[-LOG_LINES:])
-                raise RuntimeError(f"{plan.name} was not ready after {READY_SECONDS:.0f} s:\n{tail}")
+                ended = process.poll()
+                problem = f"not ready after {READY_SECONDS:.0f} s" if ended is None else f"ended with {ended}"
+                raise RuntimeError(f"{plan.name}: {problem}\n{tail}")
             yield RunningServer(plan.name, url, _model_name(url), process.pid, plan.shown)
         finally:
             _stop(process)
@@ -99,6 +101,16 @@ def starting_on(cores: Sequence[int] | None) -> Generator[None, None, None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def output_of(command: Sequence[str], *, cores: Sequence[int] | None = None, stdin: str = "") -> str:
+    """What a program prints. Blocks; raises RuntimeError with the end of its complaints when it fails."""
+    with starting_on(cores):
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        tail = "\n".join(done.stderr.splitlines()[-LOG_LINES:])
+        raise RuntimeError(f"{Path(command[0]).name} ended with {done.returncode}:\n{tail}")
+    return done.stdout
 
 
 def shown_command(command: Sequence[str | Path]) -> str:

@@ -13,8 +13,10 @@ from peers.process import ServerPlan, shown_command
 Layout = Literal["split", "unified"]
 LAYOUTS: tuple[Layout, ...] = ("split", "unified")
 LAUNCHER = Path(__file__).parent / "labkit_serve.py"
-# What the other package asks for, beside what labkit has.
-LLAMA_CPP_SERVER_NEEDS = ("pydantic-settings>=2.0.1", "sse-starlette>=1.6.1", "starlette-context>=0.3.6,<0.4")
+# What the other package's server asks for, and labkit has not.
+LLAMA_CPP_SERVER_NEEDS = (
+    "pydantic-settings>=2.0.1", "python-dotenv", "sse-starlette>=1.6.1", "starlette-context>=0.3.6,<0.4",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,11 @@ def llama_cpp_server(model: Path, size: Size) -> ServerPlan:
 
 def _llama_cpp_server_needs() -> Path:
     folder = CACHE / "llama_cpp_server"
-    if not folder.exists():
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder))
+    stamp = folder / "installed.json"
+    if not stamp.exists() or json.loads(stamp.read_text()) != list(LLAMA_CPP_SERVER_NEEDS):
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(folder))
         subprocess.run((*pip, *LLAMA_CPP_SERVER_NEEDS), check=True, stdout=sys.stderr)
+        stamp.write_text(json.dumps(LLAMA_CPP_SERVER_NEEDS))
     return folder
 
 
