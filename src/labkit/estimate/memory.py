@@ -80,6 +80,12 @@ def compute_bytes(architecture: ModelArchitecture, context: ContextSettings) -> 
     return round(SAFETY_FACTOR * max(logits, layer)) + SAFETY_BYTES
 
 
+def output_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int:
+    """Rows of logits in system memory: one for each sequence, and for each position that wants some."""
+    rows = max(context.num_sequences, context.num_outputs or 0)
+    return rows * (architecture.vocab_size or 0) * 4
+
+
 def missing_facts(architecture: ModelArchitecture) -> str:
     """Why `cache_bytes` or `compute_bytes` cannot be had for this shape; empty when they can."""
     if architecture.layers is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from labkit.estimate.machine import Device, Machine
-from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes
+from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, output_bytes
 from labkit.estimate.speed import Reading, Speed, cpu_constants, decode_speed, gpu_constants
 from labkit.estimate.weights import Weights
 from labkit.model import ModelArchitecture
@@ -89,6 +89,8 @@ def estimate_memory(
     compute = compute_bytes(architecture, context)
     if compute is None:
         return None
+    if not on_gpu:
+        compute += output_bytes(architecture, context)
     cache = cache_bytes(architecture.layers, context)
     moved = weights.host_bytes if on_gpu else 0
     low, high = (size - moved for size in weights.size_bytes)

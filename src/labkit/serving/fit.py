@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from labkit.engine.capacity import capacity_of
 from labkit.engine.types import EngineConfig
 from labkit.errors import InsufficientMemoryError
 from labkit.estimate import ContextSettings, Machine, machine_from_profile, require_memory, weights_of_file
 from labkit.hardware import detect_hardware
 from labkit.hardware.probes.memory import probe_memory
 from labkit.hardware.source import SystemSource
+from labkit.model import ModelArchitecture
 from labkit.serving.plan import ServedModel
 from labkit.settings import Settings
 
@@ -35,13 +37,18 @@ def require_all(
 def _require(models: Sequence[ServedModel], engine: EngineConfig, machine: Machine) -> None:
     for model in models:
         shape = model.facts.architecture
+        capacity = capacity_of(engine, is_full_attention=_is_full_attention(shape))
         context = ContextSettings(
             engine.cells_for(shape.context_tokens),
-            num_sequences=engine.num_slots,
+            num_sequences=capacity.num_slots,
             ubatch_tokens=engine.ubatch_tokens,
             unified=True,
-            num_outputs=engine.num_slots,
+            num_outputs=capacity.max_logits,
         )
         memory = require_memory(model.ref.name, shape, weights_of_file(model.facts), machine, context)
         if memory is not None and machine.ram_budget_bytes is not None:
             machine = replace(machine, ram_budget_bytes=machine.ram_budget_bytes - memory.high)
+
+
+def _is_full_attention(shape: ModelArchitecture) -> bool:
+    return all(layer.window_tokens is None and not layer.state_size for layer in shape.layers or ())

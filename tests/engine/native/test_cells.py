@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.engine.native.backend import NativeBackend, cached_slots
+from labkit.engine.native.backend import NativeBackend
 from labkit.engine.native.context import NativeContext
 from labkit.engine.native.model import NativeModel
 from labkit.engine.synthetic import write_tiny
@@ -153,11 +153,3 @@ def test_cell_bytes_are_what_a_saved_state_grows_by(kind, tmp_path):
     cell_bytes = backend.cell_bytes
     backend.release()
     assert sizes[1] - sizes[0] == cell_bytes + 12 * memories
-
-
-def test_cached_slots_follow_the_memory():
-    assert cached_slots(EngineConfig(num_slots=8), is_full_attention=True) == 64
-    assert cached_slots(EngineConfig(num_slots=8), is_full_attention=False) == 4
-    assert cached_slots(EngineConfig(num_slots=2), is_full_attention=False) == 2
-    assert cached_slots(EngineConfig(num_slots=250), is_full_attention=True) == 6
-    assert cached_slots(EngineConfig(num_slots=8, cached_slots=0), is_full_attention=True) == 0

@@ -6,34 +6,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from labkit.engine.capacity import capacity_of
 from labkit.engine.core.plan import BatchPlan
 from labkit.engine.native.adapter import NativeAdapters
-from labkit.engine.native.context import MAX_SLOTS, NativeContext
+from labkit.engine.native.context import NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
 from labkit.engine.native.logprobs import LogprobReader
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.sampler import Sampler, SamplerFactory
 from labkit.engine.native.threads import AdaptiveThreads, usable_cores
-from labkit.engine.types import EngineConfig, GenerationRequest, TokenLogprob
+from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenLogprob
 from labkit.errors import InvalidRequestError, ModelLoadError
 from labkit.estimate import ContextSettings, cache_bytes
 from labkit.gguf import architecture, read_header
 
-CACHED_SLOTS = 64
-CACHED_STATES = 4
-"""Cached sequences of a model whose memory grows with each slot (recurrent state, sliding windows), at most."""
-MAX_LOGITS = 128
-LOGITS_PER_SEQUENCE = 17
-"""A token and 16 drafted ones."""
 _CELLS = 256
-
-
-def cached_slots(config: EngineConfig, *, is_full_attention: bool) -> int:
-    """Finished sequences that a context keeps room for, beside `num_slots` running ones."""
-    running = max(1, min(config.num_slots, MAX_SLOTS))
-    default = CACHED_SLOTS if is_full_attention else min(running, CACHED_STATES)
-    wanted = default if config.cached_slots is None else config.cached_slots
-    return max(0, min(wanted, MAX_SLOTS - running))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +51,16 @@ class NativeBackend:
 
     def _make_context(self, config: EngineConfig) -> None:
         model = self.model
-        self.max_running = max(1, min(config.num_slots, MAX_SLOTS))
-        slots = self.max_running + cached_slots(config, is_full_attention=model.memory_kind == "full")
-        batch_tokens = max(config.batch_tokens, self.max_running)
+        capacity = capacity_of(config, is_full_attention=model.memory_kind == "full")
+        self.max_running = capacity.max_running
         self.context = NativeContext(
             model,
             context_tokens=config.cells_for(model.trained_context_tokens),
-            num_slots=slots,
-            batch_tokens=batch_tokens,
+            num_slots=capacity.num_slots,
+            batch_tokens=max(config.batch_tokens, self.max_running),
             ubatch_tokens=config.ubatch_tokens,
             num_threads=config.num_threads or usable_cores(),
-            max_logits=min(batch_tokens, self.max_running * LOGITS_PER_SEQUENCE, MAX_LOGITS),
+            max_logits=capacity.max_logits,
         )
         if self.context.cells.kind == "none":
             self.context.close()
@@ -124,6 +110,13 @@ class NativeBackend:
         self.context.clear()
         if self._adapts_threads:
             self.threads.prepare()
+
+    def compile_constraint(self, constraint: Constraint) -> None:
+        """Compile now, so that `open` finds it done. Any thread may call; blocks for some seconds at most.
+
+        Raises InvalidRequestError as `open` would, QueueFullError while too many others are being compiled.
+        """
+        self._grammars.compile(constraint)
 
     def open(self, request: GenerationRequest) -> None:
         """See Backend.open."""

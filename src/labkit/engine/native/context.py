@@ -8,6 +8,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
+from labkit.engine.capacity import MAX_SLOTS
 from labkit.engine.native.batch import NativeBatch
 from labkit.engine.native.cells import NativeCells
 from labkit.engine.native.interrupt import InterruptFlag
@@ -15,8 +16,6 @@ from labkit.engine.native.library import refuse_after_fork, set_params
 from labkit.engine.native.model import NativeModel
 from labkit.errors import ForwardError, ForwardInterruptedError, ModelLoadError, NativeError
 
-MAX_SLOTS = 256
-"""llama.cpp's LLAMA_MAX_SEQ."""
 MAX_THREADS = 512
 """GGML_MAX_N_THREADS: one more ends the process."""
 MAX_CONTEXT_TOKENS = 1 << 26
