@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 from labkit.engine.assemble import AssembledEngine
 from labkit.engine.native.backend import NativeBackend
-from labkit.engine.types import EngineConfig, TokenEvent
+from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenEvent
 from labkit.errors import LabkitError
 from labkit.worker.conversation import Choice, Conversation
 from labkit.worker.embedding_desk import Desk
@@ -21,6 +22,8 @@ from labkit.worker.wire import describe_error
 logger = logging.getLogger(__name__)
 
 PULSE_SECONDS = 1.0
+_COMPILERS = 2
+"""Requests whose constraints are compiled at once; the others of this kind wait."""
 
 
 class Session:
@@ -40,6 +43,10 @@ class Session:
         self._choices: dict[str, Choice] = {}
         self._engine_ids: dict[str, tuple[str, ...]] = {}
         self._pieces: dict[int, bytes] = {}
+        # Whoever takes a request out of here submits it or ends it, under the lock: a cancel must come after.
+        self._handing_over = threading.Lock()
+        self._compiling: dict[str, list[GenerationRequest]] = {}
+        self._compilers = ThreadPoolExecutor(_COMPILERS, thread_name_prefix="labkit-compile")
         outbox.translate = self.deltas
         self._engine = AssembledEngine(backend, self._on_step, config)
 
@@ -64,8 +71,11 @@ class Session:
         self._engine_ids[message.request_id] = tuple(request.request_id for request in requests)
         for index, request in enumerate(requests):
             self._choices[request.request_id] = Choice(conversation, self._requests.parser(message), index, piece)
-        for request in requests:
-            self._engine.submit(request)
+        if requests[0].constraint is None:
+            self._submit(requests)
+        else:
+            self._compiling[message.request_id] = requests
+            self._compilers.submit(self._compile, message.request_id, requests[0].constraint)
 
     def embed(self, message: Embed | Rerank) -> None:
         """Start answering. What is wrong with the request comes as its one Embedded."""
@@ -74,12 +84,16 @@ class Session:
     def cancel(self, request_id: str) -> None:
         """Stop a request with all of its choices; unknown ids are ignored."""
         self._desk.cancel(request_id)
+        self._hand_over(request_id)  # so that the engine ends it, like any other
         for engine_id in self._engine_ids.get(request_id, ()):
             self._engine.cancel(engine_id)
 
     def close(self) -> None:
         """Cancel every request, tell the front so, and free the model."""
         self._desk.close()
+        self._compilers.shutdown(cancel_futures=True)
+        for request_id in list(self._compiling):
+            self._hand_over(request_id)
         self._engine.shutdown(timeout_seconds=10)
         self._outbox.close()
         self._engine.release()
@@ -105,6 +119,25 @@ class Session:
                 if delta.error is not None and len(others) > 1:
                     self._cancel_rest(others)
         return deltas
+
+    def _submit(self, requests: list[GenerationRequest]) -> None:
+        for request in requests:
+            self._engine.submit(request)
+
+    def _compile(self, request_id: str, constraint: Constraint) -> None:
+        """Off the engine's loop, which would keep every stream waiting, and off the thread that reads messages."""
+        try:
+            self._backend.compile_constraint(constraint)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request must end with it
+            with self._handing_over:
+                requests = self._compiling.pop(request_id, [])
+            self._on_step([TokenEvent(request.request_id, error=error) for request in requests])
+        else:
+            self._hand_over(request_id)
+
+    def _hand_over(self, request_id: str) -> None:
+        with self._handing_over:
+            self._submit(self._compiling.pop(request_id, []))
 
     def _cancel_rest(self, engine_ids: tuple[str, ...]) -> None:
         """One choice failed, and the request with it: the others need not go on."""

@@ -21,12 +21,14 @@ _COMPILERS = 2
 _MASKERS = 2
 _STACK_BYTES = 128 << 20
 """llguidance walks rules by recursion: some thousand chained ones overflow a stack of 8 MiB and kill the process."""
-_LIMITS = llguidance.LLParserLimits(initial_lexer_fuel=300_000, step_max_items=20_000, max_items_in_row=5_000, verbose_errors=False)
+_LIMITS = llguidance.LLParserLimits(
+    initial_lexer_fuel=300_000, step_max_items=20_000, max_items_in_row=5_000, verbose_errors=False
+)
 """With these, the slowest mask that was found takes some 0.3 s instead of 2 s, and 60 MB instead of 200 MB."""
 
 
 class GrammarCompiler:
-    """Masks for one vocabulary; reading the vocabulary (some 0.1 s) is put off until first used.
+    """Masks for one vocabulary; reading the vocabulary (up to a second) is put off until first used.
 
     A caller that must not wait, such as the engine's loop, lets another thread compile the same constraint before:
     the second time takes microseconds.
@@ -42,14 +44,18 @@ class GrammarCompiler:
         self._free_compilers = threading.BoundedSemaphore(_COMPILERS)
 
     def compile(self, constraint: Constraint) -> TokenMask:
-        """A fresh mask for one sequence. Blocks, for about `COMPILE_SECONDS` at most; any thread may call.
+        """A fresh mask for one sequence. Any thread may call.
+
+        Blocks for `COMPILE_SECONDS` at most (twice that while every compiler is busy), and the very first time for as
+        long as it takes to read the vocabulary besides.
 
         Raises InvalidRequestError for a constraint that cannot be honoured or is too complex, QueueFullError while
         other compilations take up every compiler.
         """
+        tokenizer = self._vocabulary(constraint.param)
         result, is_new = self._cache.get(constraint)
         if is_new:
-            self._start(constraint, result)
+            self._start(constraint, tokenizer, result)
         try:
             compiled = result.result(COMPILE_SECONDS)
         except TimeoutError:
@@ -64,8 +70,8 @@ class GrammarCompiler:
             self._free_compilers.acquire()
         self._maskers.shutdown()
 
-    def _start(self, constraint: Constraint, result: Future[Compiled]) -> None:
-        """Compile in a new thread. Raises QueueFullError."""
+    def _start(self, constraint: Constraint, tokenizer: llguidance.LLTokenizer, result: Future[Compiled]) -> None:
+        """Compile in a new thread, as soon as one may be started."""
         if not self._free_compilers.acquire(timeout=COMPILE_SECONDS):
             self._cache.forget(constraint)
             busy = QueueFullError("other constraints are being compiled", retry_after_seconds=1)
@@ -73,7 +79,7 @@ class GrammarCompiler:
             return
         usual = threading.stack_size(_STACK_BYTES)
         try:
-            threading.Thread(target=self._run, args=(constraint, result), name="labkit-grammar").start()
+            threading.Thread(target=self._run, args=(constraint, tokenizer, result), name="labkit-grammar").start()
         except RuntimeError as error:
             self._cache.forget(constraint)
             self._free_compilers.release()
@@ -81,9 +87,9 @@ class GrammarCompiler:
         finally:
             threading.stack_size(usual)
 
-    def _run(self, constraint: Constraint, result: Future[Compiled]) -> None:
+    def _run(self, constraint: Constraint, tokenizer: llguidance.LLTokenizer, result: Future[Compiled]) -> None:
         try:
-            compiled = Compiled(self._compile(constraint))
+            compiled = Compiled(self._compile(constraint, tokenizer))
         except InvalidRequestError as refusal:
             compiled = Compiled(None, refusal)
         except BaseException as bug:  # noqa: BLE001 - a panic in Rust is one, and the waiting callers must hear of it
@@ -94,8 +100,7 @@ class GrammarCompiler:
             self._free_compilers.release()
         result.set_result(compiled)
 
-    def _compile(self, constraint: Constraint) -> llguidance.LLMatcher:
-        tokenizer = self._vocabulary(constraint)
+    def _compile(self, constraint: Constraint, tokenizer: llguidance.LLTokenizer) -> llguidance.LLMatcher:
         try:
             grammar = write_grammar(constraint)
         except ValueError as error:  # from llguidance: half a character, a schema that is a number
@@ -116,11 +121,11 @@ class GrammarCompiler:
         trial = TokenMask(matcher.deep_copy(), self._model.vocab_size, self._maskers, param=param)
         trial.accept(int((mask.forced_tokens() or text)[0]))
 
-    def _vocabulary(self, constraint: Constraint) -> llguidance.LLTokenizer:
+    def _vocabulary(self, param: str) -> llguidance.LLTokenizer:
         with self._reading:
             if self._tokenizer is None:
                 self._ends = end_tokens(self._model)
                 if not self._ends:
-                    raise not_honoured(constraint.param, "this model has no end token")
+                    raise not_honoured(param, "this model has no end token")
                 self._tokenizer = read_vocabulary(self._model, self._ends)
             return self._tokenizer

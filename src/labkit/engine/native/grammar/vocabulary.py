@@ -19,8 +19,8 @@ def end_tokens(model: NativeModel) -> tuple[int, ...]:
 def read_vocabulary(model: NativeModel, ends: tuple[int, ...]) -> llguidance.LLTokenizer:
     """Bytes of each token, and 0xff before markers, which no text can produce.
 
-    Blocks (some 0.1 s for 150,000 tokens); any thread may call. The result calls into the model's vocabulary: not for
-    use after the model is closed.
+    Blocks (0.3 s for 150,000 tokens, more on a busy machine); any thread may call. The result calls into the model's
+    vocabulary: not for use after the model is closed.
     """
     # Not model.piece: its buffer belongs to the engine's thread.
     buffer: Any = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
