@@ -17,10 +17,9 @@ from labkit.engine.native.sampler import Sampler, SamplerFactory
 from labkit.engine.native.threads import AdaptiveThreads, usable_cores
 from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenLogprob
 from labkit.errors import InvalidRequestError, ModelLoadError
-from labkit.estimate import ContextSettings, cache_bytes
 from labkit.gguf import architecture, read_header
 
-_CELLS = 256
+_CACHE_ELEMENT_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +238,6 @@ class NativeBackend:
         self.model.close()
 
     def _cell_bytes(self) -> int:
-        """Bytes of one cell over all layers: what the estimate of a longer context adds. 0 where it is not known."""
-        layers = architecture(read_header(self.model.path)).layers
-        if layers is None:
-            return 0
-        sizes = [
-            cache_bytes(layers, ContextSettings(cells, unified=True, full_window_cache=True))
-            for cells in (_CELLS, 2 * _CELLS)
-        ]
-        return (sizes[1] - sizes[0]) // _CELLS
+        """K and V of one position over all layers, in the half precision of the cache. 0 where it is not known."""
+        layers = architecture(read_header(self.model.path)).layers or ()
+        return sum(layer.key_size + layer.value_size for layer in layers) * _CACHE_ELEMENT_BYTES
