@@ -12,6 +12,7 @@ import httpx2
 import psutil
 import pytest
 
+from fakes.embedding_models import write_tiny_bert
 from fakes.endpoints import body, wait_for
 from fakes.gguf_writer import write_tiny_llama
 
@@ -65,6 +66,18 @@ def test_start_up_says_what_is_served_and_a_command_to_copy_that_works(environme
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
         assert process.stdout.read() == ""
+
+
+def test_an_embedding_model_says_how_to_ask_it(environment, tmp_path):
+    path = write_tiny_bert(tmp_path / "little-bert.gguf")
+    with serving(environment, str(path), "--port", "0", "--pooling", "cls") as process:
+        said = read_until(process.stderr, "  curl ")
+        assert "64 tokens of context, 64 numbers in a vector" in said
+        answer = subprocess.run(
+            said.splitlines()[-1], shell=True, capture_output=True, text=True, check=True,
+            env={**os.environ, "no_proxy": "*"},
+        )  # fmt: skip
+        assert [len(item["embedding"]) for item in json.loads(answer.stdout)["data"]] == [64, 64]
 
 
 def test_json_gives_programs_the_address_and_the_worker_is_the_real_one(environment):

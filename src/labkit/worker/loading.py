@@ -21,10 +21,11 @@ def open_session(path: Path, config: EngineConfig, outbox: Outbox, *, pid: int) 
 
     Raises ModelLoadError, InvalidModelFileError.
     """
+    config = within_quota(config, SystemSource())
     facts = embedding_facts(read_header(path))
     if facts.purpose is not None or config.pooling == "rank":
         return _embedding_session(path, config, facts, outbox, pid)
-    backend = NativeBackend(path, within_quota(config, SystemSource()))
+    backend = NativeBackend(path, config)
     try:
         desk = _desk(backend.model, config, facts, outbox)
         return Session(backend, outbox, config, pid=pid, desk=desk)

@@ -34,15 +34,16 @@ class NativeEmbeddingBackend:
         Raises ModelLoadError, and InvalidModelFileError where the model cannot rank and should.
         """
         self.model = model
+        self._most_threads = min(usable_cores(), config.max_threads or usable_cores())
+        self.num_threads = config.num_threads or self._most_threads
         self.context = NativeEmbeddingContext(
             model,
             pooling=facts.choose_pooling(config.pooling),
             sequence_tokens=config.context_tokens or DEFAULT_CELLS,
             batch_tokens=min(config.ubatch_tokens, _batch_tokens(config)),
             num_sequences=NUM_SEQUENCES,
-            num_threads=config.num_threads or usable_cores(),
+            num_threads=self.num_threads,
         )
-        self.num_threads = config.num_threads or usable_cores()
         self._measures_threads = config.num_threads is None
         self._threads: ThreadController | None = None
         self.sequence_tokens = self.context.sequence_tokens
@@ -58,7 +59,7 @@ class NativeEmbeddingBackend:
         """
         if not self._measures_threads:
             return
-        counts = ladder(usable_cores())
+        counts = ladder(self._most_threads)
         best, best_seconds = counts[0], self._time(counts[0])
         for count in counts[1:]:
             seconds = self._time(count)
