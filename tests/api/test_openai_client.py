@@ -68,7 +68,45 @@ def test_max_tokens_and_length(client):
 
 def test_sampling_reaches_the_worker(client):
     seen = json.loads(ask(client, "request", temperature=0.25, stop=["\n"]).choices[0].message.content)
-    assert seen == {"sampling": 0.25, "stop": ["\n"], "tool_choice": "auto"}
+    assert seen == {"sampling": 0.25, "stop": ["\n"], "tool_choice": "auto", "lane": "normal", "reuse": True}
+
+
+def test_a_service_tier_reaches_the_worker_and_comes_back(client):
+    answer = ask(client, "request", service_tier="priority", extra_body={"cache_prompt": False})
+    seen = json.loads(answer.choices[0].message.content)
+    assert (seen["lane"], seen["reuse"], answer.service_tier) == ("interactive", False, "priority")
+    chunks = list(ask(client, "x", service_tier="auto", stream=True))
+    assert {chunk.service_tier for chunk in chunks} == {"default"}
+
+
+def test_n_choices_with_logprobs(client):
+    answer = ask(client, "choices", n=3, logprobs=True, top_logprobs=2)
+    assert [(choice.index, choice.message.content, choice.finish_reason) for choice in answer.choices] == [
+        (0, "00", "stop"), (1, "11", "stop"), (2, "22", "stop"),
+    ]  # fmt: skip
+    first, second = answer.choices[2].logprobs.content
+    assert first == second
+    assert (first.token, first.logprob, first.bytes) == ("2", -0.5, [50])
+    assert [(top.token, top.bytes) for top in first.top_logprobs] == [("2", [50]), ("\ufffd", [255])]
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (10, 6)
+    assert ask(client, "choices", n=2).choices[1].logprobs is None
+
+
+def test_n_choices_in_a_stream_end_once_each(client):
+    with client.chat.completions.stream(
+        model="echo", messages=[{"role": "user", "content": "choices"}], n=3, logprobs=True,
+        stream_options={"include_usage": True},
+    ) as stream:  # fmt: skip
+        chunks = [event.chunk for event in stream if event.type == "chunk"]
+        final = stream.get_final_completion()
+    ends = [choice.index for chunk in chunks for choice in chunk.choices if choice.finish_reason]
+    assert sorted(ends) == [0, 1, 2]
+    roles = [choice.index for chunk in chunks for choice in chunk.choices if choice.delta.role]
+    assert sorted(roles) == [0, 1, 2]
+    assert [choice.message.content for choice in final.choices] == ["00", "11", "22"]
+    assert [len(choice.logprobs.content) for choice in final.choices] == [2, 2, 2]
+    assert final.usage.completion_tokens == 6
+    assert [chunk.usage is not None for chunk in chunks].count(True) == 1
 
 
 def test_early_errors_are_status_codes_streamed_or_not(client):

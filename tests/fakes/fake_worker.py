@@ -13,9 +13,23 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
+
 from labkit.engine.types import Timings, Usage
 from labkit.errors import ContextLengthExceededError, ForwardError, InvalidModelFileError, QueueFullError
-from labkit.worker.messages import Cancel, Delta, Generate, LoadFailed, Pulse, Ready, Shutdown, Step, ToolCallDelta
+from labkit.worker.messages import (
+    Cancel,
+    Delta,
+    Generate,
+    LoadFailed,
+    LogprobEntry,
+    Pulse,
+    Ready,
+    Shutdown,
+    Step,
+    TokenText,
+    ToolCallDelta,
+)
 from labkit.worker.wire import HEADER, body_length, describe_error, pack, unpack
 
 TOKEN_SECONDS = 0.02
@@ -84,7 +98,7 @@ class FakeWorker:
 
     def pulse(self) -> None:
         while True:
-            self.send(Pulse(num_running=len(self.running), num_waiting=0, last_step_age_seconds=0.0))
+            self.send(Pulse(len(self.running), 0, 0.0, {"cached_cells": 7, "counters": {"device_hits": 3}}))
             time.sleep(0.5)
 
     def answer(self, request: Generate, gone: threading.Event) -> None:
@@ -106,6 +120,8 @@ class FakeWorker:
             self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
         elif text == "full":
             self.end(request, error=describe_error(QueueFullError("the queue is full", retry_after_seconds=7)))
+        elif text == "choices":
+            self.choices(request)
         elif text == "tool":
             self.tool(request)
         elif text == "state":
@@ -125,6 +141,8 @@ class FakeWorker:
                             "sampling": request.sampling.temperature,
                             "stop": request.stop,
                             "tool_choice": request.tool_choice,
+                            "lane": request.lane,
+                            "reuse": request.reuse,
                         }
                     )
                 ],
@@ -176,6 +194,18 @@ class FakeWorker:
         for _ in range(number):
             self.send(Step((Delta(request.request_id, content="so", num_tokens=1),)))
         self.end(request, error=describe_error(ForwardError("the forward failed")))
+
+    def choices(self, request: Generate) -> None:
+        """Each choice says its number twice; they end one after the other, the first one last."""
+        for k in range(request.num_choices):
+            word = LogprobEntry(TokenText(b"%d" % k, -0.5), (TokenText(b"%d" % k, -0.5), TokenText(b"\xff", -2.0)))
+            entries = (word,) if request.logprobs is not None else ()
+            delta = Delta(request.request_id, content=str(k), num_tokens=1, choice=k, num_open=request.num_choices)
+            self.send(Step((msgspec.structs.replace(delta, logprobs=entries),) * 2))
+        for k in reversed(range(request.num_choices)):
+            last = {"usage": Usage(10, 2 * request.num_choices), "timings": Timings(0.0, 0.01, 0.02)} if k == 0 else {}
+            self.send(Step((Delta(request.request_id, finish_reason="stop", choice=k, num_open=k, **last),)))
+        self.running.pop(request.request_id, None)
 
     def tool(self, request: Generate) -> None:
         first = ToolCallDelta(index=0, id="call_1", name="weather")

@@ -1,5 +1,6 @@
 import pytest
 
+from fakes.embedding_models import write_tiny_bert
 from labkit.engine.types import EngineConfig
 from labkit.errors import InsufficientMemoryError
 from labkit.estimate import Device, Machine
@@ -44,3 +45,10 @@ def test_models_that_fit_one_by_one_must_fit_together(nano):
     require_all([nano], EngineConfig(), machine, lambda: machine)
     with pytest.raises(InsufficientMemoryError):
         require_all([nano] * 20, EngineConfig(), machine, lambda: machine)
+
+
+def test_an_encoder_is_judged_by_its_longest_input(tmp_path):
+    bert = find_model(str(write_tiny_bert(tmp_path / "bert.gguf")), load_settings({"LABKIT_HOME": str(tmp_path)}))
+    require_all([bert], EngineConfig(), Machine(64 * MIB), never)
+    with pytest.raises(InsufficientMemoryError, match=r"64 tokens of context"):
+        require_all([bert], EngineConfig(), Machine(4 * MIB), lambda: Machine(4 * MIB))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from labkit.worker.messages import Capability, Delta, Embed, Embedded, Generate, Rerank
 
@@ -50,6 +50,17 @@ class ModelHealth:
     num_restarts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ModelStats:
+    """What a model's worker last said of itself; a second old at most while it is ready.
+
+    `engine` has the fields of `labkit.engine.stats.EngineStats`, counters since the worker's start among them.
+    """
+
+    health: ModelHealth
+    engine: dict[str, Any]
+
+
 class ChatBackend(Protocol):
     """Runs conversations. Implemented by `labkit.serving`; tests bring their own."""
 
@@ -59,6 +70,10 @@ class ChatBackend(Protocol):
 
     def health(self) -> dict[str, ModelHealth]:
         """State by model name. Does not block."""
+        ...
+
+    def stats(self) -> dict[str, ModelStats]:
+        """Figures by model name. Does not block."""
         ...
 
     def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:

@@ -62,11 +62,22 @@ class ChatChunks:
         logprobs: dict[str, Any] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> bytes:
+        opened = b""
+        if delta.choice not in self._text_starts:
+            # OpenAI's client takes choices in the order of their first chunks, and counts log-probabilities in a
+            # later choice's first chunk twice.
+            last = delta.choice if delta.choice or logprobs else -1
+            opened = b"".join([self._open(index) for index in range(last + 1) if index not in self._text_starts])
         if delta.choice not in self._text_starts:
             self._text_starts[delta.choice] = _text_start(self._head, delta.choice)
             news = {"role": "assistant", **news}
         choice = {"index": delta.choice, "delta": news, "logprobs": logprobs, "finish_reason": finish_reason}
-        return sse.event({**self._head, "choices": [choice], **self._usage_field, **(extra or {})})
+        return opened + sse.event({**self._head, "choices": [choice], **self._usage_field, **(extra or {})})
+
+    def _open(self, choice: int) -> bytes:
+        """A chunk that only says that there is this choice."""
+        self._text_starts[choice] = _text_start(self._head, choice)
+        return self._choice(Delta("", choice=choice), {"role": "assistant", "content": ""})
 
 
 def completion(

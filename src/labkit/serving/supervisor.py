@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.api.backend import ModelHealth, ModelState
+from labkit.api.backend import ModelHealth, ModelState, ModelStats
 from labkit.errors import LabkitError, ModelLoadError, NotReadyError, WorkerDiedError
 from labkit.serving.logs import file_size, last_lines
 from labkit.serving.restart_policy import RestartPolicy
@@ -99,6 +99,10 @@ class Supervisor:
             last_step_age_seconds=self._pulse.last_step_age_seconds if self._state == "ready" else None,
             num_restarts=self._num_restarts,
         )
+
+    def stats(self) -> ModelStats:
+        """The figures of its last pulse."""
+        return ModelStats(self.health(), self._pulse.engine)
 
     async def start(self) -> Ready:
         """Load the model. Raises what the worker reported, or ModelLoadError when it died over it."""

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator
 
-from labkit.api.backend import ModelCard, ModelHealth
+from labkit.api.backend import ModelCard, ModelHealth, ModelStats
 from labkit.catalog import nearest
 from labkit.errors import LabkitError, ModelNotFoundError, NotReadyError
 from labkit.serving.plan import EndpointPlan
@@ -44,6 +44,10 @@ class WorkerPool:
             name: dataclasses.replace(health, state="stopped", reason="the endpoint is stopping")
             for name, health in states.items()
         }
+
+    def stats(self) -> dict[str, ModelStats]:
+        """Figures of each worker."""
+        return {name: supervisor.stats() for name, supervisor in self._supervisors.items()}
 
     def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:
         """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""

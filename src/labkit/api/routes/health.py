@@ -1,4 +1,4 @@
-"""GET /health: liveness of the front, and what each model's worker last said about itself."""
+"""GET /health and /labkit/stats: liveness of the front, and what each model's worker last said about itself."""
 
 import dataclasses
 
@@ -8,6 +8,13 @@ from starlette.responses import JSONResponse
 from labkit.api.backend import ChatBackend
 
 router = APIRouter()
+
+
+@router.get("/labkit/stats")
+async def get_stats(request: Request) -> JSONResponse:
+    """What each engine runs, keeps and has saved: cells, cache hits by tier, drafts, preemptions. Asks no worker."""
+    backend: ChatBackend = request.app.state.backend
+    return JSONResponse({"models": {name: dataclasses.asdict(stats) for name, stats in backend.stats().items()}})
 
 
 @router.get("/health")
