@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.gguf.architecture import architecture
+from labkit.gguf.embedding import EmbeddingFacts, embedding_facts
 from labkit.gguf.header import GgufHeader, TensorInfo
 from labkit.gguf.tables import FILE_TYPES, GUESSED
 from labkit.model import ModelArchitecture
@@ -40,6 +41,7 @@ class FileFacts:
     tokenizer: str | None
     tensor_types: dict[str, int]
     architecture: ModelArchitecture
+    embedding: EmbeddingFacts
 
 
 def file_facts(header: GgufHeader) -> FileFacts:
@@ -62,6 +64,7 @@ def file_facts(header: GgufHeader) -> FileFacts:
         tokenizer=header.text("tokenizer.ggml.pre") or header.text("tokenizer.ggml.model"),
         tensor_types=_tensor_types(header.tensors),
         architecture=shape,
+        embedding=embedding_facts(header),
     )
 
 
