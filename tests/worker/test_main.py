@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from fakes.hostile_constraints import REFUSED
 from labkit.engine.types import SamplingOverrides
 from labkit.resources import embedded_model
 from labkit.worker.messages import Cancel, Generate, LoadFailed, Pulse, Ready, Shutdown, Step
@@ -109,6 +110,15 @@ def test_a_request_that_cannot_be_honoured_is_one_error(front):
     front.send(ask("Hi", tool_choice="required"))
     (delta,) = front.deltas("r")
     assert delta.error.param == "tool_choice"
+
+
+def test_a_worker_outlives_every_hostile_constraint(front):
+    for constraint in REFUSED.values():
+        front.send(ask("Hi", constraint=constraint, max_tokens=4))
+        (delta,) = front.deltas("r")
+        assert delta.error.kind in ("InvalidRequestError", "QueueFullError")  # full: the last two are still busy
+    front.send(ask("Hi", max_tokens=4))
+    assert front.deltas("r")[-1].finish_reason is not None
 
 
 def test_cancel_ends_a_running_request(front):
