@@ -73,8 +73,7 @@ def serve(
         embeddings=embeddings or None,
         pooling=pooling,
     )
-    named = tuple(_adapter(text) for text in adapter or ())
-    plan = plan_endpoint(models, settings, host=host, port=port, engine=engine, adapters=named)
+    plan = plan_endpoint(models, settings, host=host, port=port, engine=engine, adapters=_adapters(adapter))
     run_endpoint(plan, lambda event: _tell(event, as_json))
 
 
@@ -88,6 +87,10 @@ def _bytes(text: str | None) -> int | None:
     from labkit.units import parse_bytes
 
     return None if text is None else parse_bytes(text)
+
+
+def _adapters(texts: list[str] | None) -> tuple[tuple[str, Path], ...]:
+    return tuple(_adapter(text) for text in texts or ())
 
 
 def _adapter(text: str) -> tuple[str, Path]:
