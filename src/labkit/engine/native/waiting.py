@@ -1,9 +1,9 @@
 """How long threads of the native core wait awake for each other, which libgomp wants to know while it is loaded.
 
-Threads meet about 40 times per layer. Asleep at each meeting they lose half of a quiet machine's speed; awake for
-libgomp's default of 300,000 turns (3 to 6 ms) they hold on to a core that the one they wait for may need: beside one
-busy program decode falls a hundredfold. 30,000 turns lose nothing on a quiet machine, and ten times less on a busy
-one until the number of threads is adapted (benchmarks/threads.py prints all three).
+Threads meet at a barrier after every operation of a forward. Asleep at each of them, two threads were slower than one
+on a quiet virtual machine; awake for libgomp's default of 300,000 turns (milliseconds) they hold on to a core that the
+one they wait for may need, and decode beside one busy program fell a hundredfold. 30,000 turns cost a few percent in
+quiet, and that fall is five times less deep until the number of threads is adapted (benchmarks/threads.py).
 """
 
 import os
