@@ -22,7 +22,7 @@ from peers.process import all_running, running
 from peers.servers import LAYOUTS, Size, labkit, llama_cpp_server, llama_server
 
 CONCURRENCIES = (1, 4, 8)
-PROMPT_TOKENS, ANSWER_TOKENS = 64, 64
+PROMPT_TOKENS, ANSWER_TOKENS = 64, 48
 SPLIT, UNIFIED = "llama-server split", "llama-server unified"
 Runs = dict[tuple[str, int], list[Load]]
 
@@ -65,8 +65,9 @@ def request(words: Words) -> dict:
 
 def work_of_a_round(words: Words, quick: bool) -> dict[int, list[dict]]:
     """Requests by concurrency; the same ones for every side."""
-    waves = 1 if quick else 2
-    return {concurrency: [request(words) for _ in range(concurrency * waves)] for concurrency in CONCURRENCIES}
+    more = 0 if quick else 1  # half a wave more: requests then begin while others decode
+    counts = {concurrency: concurrency + more * max(1, concurrency // 2) for concurrency in CONCURRENCIES}
+    return {concurrency: [request(words) for _ in range(count)] for concurrency, count in counts.items()}
 
 
 def judge(report: Report, name: str, runs: Runs, concurrency: int) -> None:

@@ -3,16 +3,15 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from peers.build import CACHE, Peers
 from peers.process import ServerPlan, shown_command
 
 Layout = Literal["split", "unified"]
 LAYOUTS: tuple[Layout, ...] = ("split", "unified")
-LAUNCHER = Path(__file__).parent / "labkit_serve.py"
 # What the other package's server asks for, and labkit has not.
 LLAMA_CPP_SERVER_NEEDS = (
     "pydantic-settings>=2.0.1", "python-dotenv", "sse-starlette>=1.6.1", "starlette-context>=0.3.6,<0.4",
@@ -28,32 +27,25 @@ class Size:
     num_threads: int
     host_cache_mib: int = 0
 
-    def with_cache(self, mib: int) -> "Size":
-        """The same with another budget for caches in host memory."""
-        return replace(self, host_cache_mib=mib)
 
-
-def labkit(model: Path, size: Size, **engine: Any) -> ServerPlan:
-    """`labkit serve`; `engine` are further fields of EngineConfig."""
-    fields = {
-        "context_tokens": size.context_tokens,
-        "num_slots": size.num_slots,
-        "num_threads": size.num_threads,
-        "host_cache_bytes": size.host_cache_mib * 2**20,
-        **engine,
-    }
-    return _labkit(model, fields)
+def labkit(model: Path, size: Size, **options: str | bool) -> ServerPlan:
+    """`labkit serve`; `options` are further ones of its command line, such as speculation="off"."""
+    flags = [*("--ctx", str(size.context_tokens), "--slots", str(size.num_slots), "--threads", str(size.num_threads))]
+    if size.host_cache_mib:
+        flags += ["--host-cache", f"{size.host_cache_mib}MiB"]
+    for name, value in options.items():
+        flags += [f"--{name.replace('_', '-')}", *(() if value is True else (str(value),))]
+    return _labkit(model, flags)
 
 
 def labkit_defaults(model: Path) -> ServerPlan:
     """`labkit serve` as it comes."""
-    return _labkit(model, {})
+    return _labkit(model, [])
 
 
-def _labkit(model: Path, fields: dict[str, Any]) -> ServerPlan:
-    command = (sys.executable, str(LAUNCHER), str(model), "--port", "{port}", "--engine", _braces(json.dumps(fields)))
-    shown = " ".join(("labkit serve", model.name, *(f"{name}={value}" for name, value in fields.items())))
-    return ServerPlan("labkit", command, "/v1/models", shown)
+def _labkit(model: Path, flags: list[str]) -> ServerPlan:
+    command = (sys.executable, "-m", "labkit", "serve", str(model), "--port", "{port}", *flags)
+    return ServerPlan("labkit", command, "/v1/models", shown_command(("labkit", "serve", model, *flags)))
 
 
 def llama_server(peers: Peers, model: Path, size: Size, layout: Layout) -> ServerPlan:
@@ -96,12 +88,3 @@ def _llama_cpp_server_needs() -> Path:
         subprocess.run((*pip, *LLAMA_CPP_SERVER_NEEDS), check=True, stdout=sys.stderr)
         stamp.write_text(json.dumps(LLAMA_CPP_SERVER_NEEDS))
     return folder
-
-
-def _braces(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def size_facts(size: Size) -> dict[str, Any]:
-    """For results."""
-    return asdict(size)
