@@ -4,7 +4,7 @@ def test_models_are_listed_with_the_facts_other_tools_ask_for(http):
         "id": "echo", "object": "model", "created": 0, "owned_by": "labkit", "root": "echo", "parent": None,
         "max_model_len": 4096, "context_tokens": 4096, "trained_context_tokens": 8192, "num_slots": 4,
         "num_parameters": 100, "size_bytes": 1234, "quantization": "Q8_0", "license": "Apache-2.0",
-        "description": "fake 0.1B Q8_0",
+        "description": "fake 0.1B Q8_0", "capabilities": ["chat"], "embedding_size": None,
     }  # fmt: skip
 
 
