@@ -142,3 +142,35 @@ def test_a_file_that_only_the_core_refuses_ends_with_its_reason(environment, tmp
     assert result.returncode in (65, 70)
     assert "error:" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--disk-cache", "much"), "'much' is not a size"),
+        (("--adapter", "sql=nowhere.gguf"), "--adapter NAME=FILE.gguf"),
+        (("--speculation", "draft"), "--draft-model"),
+        (("--draft-model", "nowhere.gguf"), "nowhere.gguf"),
+        (("--audit-share", "2"), "--audit-share"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_says_what_to_type(environment, options, said):
+    result = failed(environment, "nano", "--port", "0", *options)
+    assert result.returncode != 0
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_prefix_on_disk_is_found_after_a_restart(environment, tmp_path):
+    options = ("nano", "--port", "0", "--disk-cache", "64MiB", "--disk-cache-folder", str(tmp_path / "cells"))
+    cached = []
+    for _ in range(2):
+        with serving(environment, *options) as process:
+            url = read_until(process.stderr, "listening on ").splitlines()[-1].split()[2]
+            text = "What is labkit? " * 30
+            answer = httpx2.post(f"{url}/v1/chat/completions", json=body(text, "nano", max_tokens=4), timeout=60)
+            cached.append(answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"])
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert cached[0] == 0
+    assert cached[1] > 0
