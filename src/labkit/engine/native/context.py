@@ -1,5 +1,6 @@
 """A context: KV cache and compute buffers of one model, and the one call that evaluates."""
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -64,8 +65,8 @@ class NativeContext:
         self.max_logits = max(self.num_slots, max_logits or 0)
         self._pointer = self._allocate(context_tokens, batch, min(ubatch_tokens, batch))
         model.acquire_context()
-        self._flag = InterruptFlag()
-        self._flag.install(self._pointer)
+        self.interrupts = InterruptFlag()
+        self.interrupts.install(self._pointer)
         self.context_tokens: int = llama_cpp.llama_n_ctx(self._pointer)
         self.batch_tokens: int = llama_cpp.llama_n_batch(self._pointer)
         self.ubatch_tokens: int = llama_cpp.llama_n_ubatch(self._pointer)
@@ -75,6 +76,8 @@ class NativeContext:
         self.cells = NativeCells(self._pointer, model.memory_kind, self.num_slots, model.window_tokens)
         self._rows: dict[int, int] = {}
         self._logits: npt.NDArray[np.float32] | None = None
+        self._view: npt.NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._view_of = (0, 0)
 
     def _allocate(self, context_tokens: int, batch_tokens: int, ubatch_tokens: int) -> Any:
         if not 0 < context_tokens <= MAX_CONTEXT_TOKENS or batch_tokens < 1 or ubatch_tokens < 1:
@@ -139,7 +142,7 @@ class NativeContext:
 
     def interrupt(self) -> None:
         """End the running forward at its next graph node, where the device allows. Any thread may call."""
-        self._flag.set()
+        self.interrupts.set()
 
     def forward(self) -> None:
         """Evaluate what is in `batch`. Blocks; releases the GIL meanwhile.
@@ -153,7 +156,7 @@ class NativeContext:
             raise ForwardError("an empty batch")
         self.cells.expect(batch.spans)
         self._rows, self._logits = {}, None
-        self._flag.clear()
+        self.interrupts.clear()
         self._is_running = True
         try:
             code = llama_cpp.llama_decode(pointer, batch.struct)
@@ -191,10 +194,15 @@ class NativeContext:
 
     def _read_logits(self) -> npt.NDArray[np.float32]:
         """All rows, shape (number of rows, vocab_size), in the order of the batch. Waits for the device."""
-        pointer = llama_cpp.llama_get_logits(self.pointer)
+        pointer: Any = llama_cpp.llama_get_logits(self.pointer)
         if not pointer:
             raise ForwardError("the model gives no logits")
-        return np.ctypeslib.as_array(pointer, shape=(len(self._rows), self._model.vocab_size))
+        # The buffer rarely moves, and to make an array over it takes longer than to sample from it.
+        place = ctypes.addressof(pointer.contents), len(self._rows)
+        if place != self._view_of:
+            self._view = np.ctypeslib.as_array(pointer, shape=(len(self._rows), self._model.vocab_size))
+            self._view_of = place
+        return self._view
 
     def synchronize(self) -> None:
         """Wait until the last forward is done (it may run on an accelerator)."""
