@@ -101,15 +101,13 @@ class PrefixTree:
             tip = self._tips[slot]
             surplus = self._lengths[slot] - num_tokens
             if surplus < len(tip.tokens):
-                upper = self._split(tip, len(tip.tokens) - surplus)
-                tip = self._tips[slot]
-                self._leave(tip, slot)
-                self._tips[slot] = upper
-                self._lengths[slot] = num_tokens
+                above = self._split(tip, len(tip.tokens) - surplus)
             else:
-                self._lengths[slot] -= len(tip.tokens)
-                self._tips[slot] = tip.parent or tip
-                self._leave(tip, slot)
+                above = tip.parent or tip
+                surplus = len(tip.tokens)
+            self._tips[slot] = above
+            self._lengths[slot] -= surplus
+            self._leave(tip, slot)
 
     def remove(self, slot: int) -> int:
         """Take `slot` out. Returns how many cells nobody holds any more."""
@@ -228,10 +226,28 @@ class PrefixTree:
 
     def _leave(self, node: _Node, slot: int) -> None:
         node.slots.discard(slot)
-        if node.slots or node.parent is None:
+        if node.parent is None:
             return
-        node.parent.disown(node)
-        self.num_cells -= len(node.tokens)
+        if node.slots:
+            self._join(node)
+        else:
+            node.parent.disown(node)
+            self.num_cells -= len(node.tokens)
+
+    def _join(self, node: _Node) -> None:
+        """Undo a split that nobody needs any more: a prompt that many share for a while must not end in crumbs.
+
+        The lower node lives on, since it may be the tip of a slot; the upper one cannot.
+        """
+        if node.parent is None or len(node.children) != 1:
+            return
+        (twins,) = node.children.values()
+        if len(twins) != 1 or len(twins[0].slots) != len(node.slots):
+            return
+        above, lower = node.parent, twins[0]
+        above.disown(node)
+        lower.tokens = node.tokens + lower.tokens
+        above.adopt(lower)
 
 
 def common_length(
