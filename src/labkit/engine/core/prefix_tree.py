@@ -257,9 +257,11 @@ def common_length(
     length = min(len(left) - left_start, len(right) - right_start)
     if limit is not None:
         length = min(length, limit)
+    if length <= 0 or left[left_start] != right[right_start]:
+        return 0
     if left[left_start : left_start + length] == right[right_start : right_start + length]:
-        return max(length, 0)
-    low, high = 0, length  # equal up to low, different somewhere before high
+        return length
+    low, high = 1, length  # equal up to low, different somewhere before high
     while high - low > 1:
         middle = (low + high) // 2
         if left[left_start + low : left_start + middle] == right[right_start + low : right_start + middle]:

@@ -13,7 +13,7 @@ from labkit.engine.core.moves import Move
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.prefix_tree import common_length
 from labkit.engine.core.sequence import Sequence
-from labkit.engine.core.waiting import WaitingQueue, rank
+from labkit.engine.core.waiting import WaitingQueue, rank, urgency
 from labkit.engine.types import AdapterUse, CacheTier
 
 EXPECTED_TOKENS = 256
@@ -58,6 +58,7 @@ class Scheduler:
         if sequence.num_shareable:
             match = self.cache.match(sequence.identity, sequence.tokens, sequence.num_shareable)
         self.waiting.remove(sequence)
+        sequence.leader = None
         sequence.slot, moves = self.cache.start(sequence.identity, match)
         sequence.num_computed = self.cache.tree.length(sequence.slot)
         if sequence.admitted is None:
@@ -112,7 +113,7 @@ class Scheduler:
     def preempt(self, sequence: Sequence) -> list[Move]:
         """Take the slot of a running sequence back; it will be computed again."""
         moves = self._leave(sequence, keep=False)
-        sequence.num_computed = 0
+        sequence.num_computed = sequence.lent_until = 0
         sequence.draft = ()
         self.waiting.put_back(sequence)
         return moves
@@ -179,15 +180,26 @@ class Scheduler:
         """Whether somebody is computing so much of its beginning that waiting is the shorter way."""
         if not sequence.num_shareable:
             return False
+        leader = sequence.leader
+        if leader is None or leader.phase != "prefill" or leader.num_computed >= sequence.promised:
+            # Only now: to compare whole prompts at every step takes longer than a small model's forward.
+            leader = sequence.leader = self._find_leader(sequence)
+        if leader is None:
+            return False
+        leader.lend(rank(sequence.request.lane), sequence.promised)
+        return True
+
+    def _find_leader(self, sequence: Sequence) -> Sequence | None:
         leader, promised = self._leader(sequence)
         if leader is None or promised < MIN_SHARED_TOKENS or promised <= leader.num_computed:
-            return False
+            return None
         match = self.cache.match(sequence.identity, sequence.tokens, sequence.num_shareable)
         if promised - (match.num_tokens if match else 0) < MIN_SHARED_TOKENS:
-            return False
+            return None
         if not self.cache.forks_anywhere:
             leader.fork_points.add(promised)
-        return True
+        sequence.promised = promised
+        return leader
 
     def _leader(self, sequence: Sequence) -> tuple[Sequence | None, int]:
         best: tuple[Sequence | None, int] = (None, 0)
@@ -212,8 +224,8 @@ class Scheduler:
         return min(self.cache.num_cells, len(sequence.tokens) + output)
 
     def _victim(self) -> Sequence:
-        worst = max(rank(sequence.request.lane) for sequence in self.running)
-        return [sequence for sequence in self.running if rank(sequence.request.lane) == worst][-1]
+        worst = max(map(urgency, self.running))
+        return [sequence for sequence in self.running if urgency(sequence) == worst][-1]
 
     def _num_decoding(self, adapters: tuple[AdapterUse, ...]) -> int:
         return sum(each.phase == "decode" and each.request.adapters == adapters for each in self.running)
@@ -246,7 +258,7 @@ def _shares(prompts: list[Sequence], room: int) -> list[tuple[Sequence, int]]:
     if not prompts or room <= 0:
         return []
     oldest = min(prompts, key=lambda sequence: sequence.arrived)
-    order = sorted(prompts, key=lambda each: (rank(each.request.lane), each.num_pending, each.arrived))
+    order = sorted(prompts, key=lambda each: (urgency(each), each.num_pending, each.arrived))
     kept = min(oldest.num_pending, room // OLDEST_SHARE) if order[0] is not oldest else 0
     shares: list[tuple[Sequence, int]] = []
     room -= kept

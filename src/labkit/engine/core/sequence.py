@@ -21,7 +21,10 @@ class Sequence:
         reserved_cells: KV cells that admission set aside for it.
         draft: tokens proposed for the next forward.
         fork_points: lengths at which others want to copy it, for models that can only copy whole sequences.
-        num_cached: prompt tokens that were not computed, at the last admission; from `cached_from`.
+        leader, promised: while waiting: who is computing its first `promised` tokens, so that it need not.
+        lent_rank, lent_until: the best lane of those that wait for its first `lent_until` tokens.
+        num_prompt: tokens of the prompt.
+        num_cached: prompt tokens that were not computed, at the first admission; from `cached_from`.
         arrived, admitted, first_token: times of the engine's clock, in seconds.
     """
 
@@ -34,6 +37,11 @@ class Sequence:
     reserved_cells: int = 0
     draft: tuple[int, ...] = ()
     fork_points: set[int] = field(default_factory=set)
+    leader: "Sequence | None" = None
+    promised: int = 0
+    lent_rank: int = 0
+    lent_until: int = 0
+    num_prompt: int = field(init=False)
     num_cached: int = 0
     cached_from: CacheTier | None = None
     num_drafted: int = 0
@@ -43,11 +51,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         self.tokens = list(self.request.prompt)
-
-    @property
-    def num_prompt(self) -> int:
-        """Tokens of the prompt."""
-        return len(self.request.prompt)
+        self.num_prompt = len(self.tokens)
 
     @property
     def num_generated(self) -> int:
@@ -76,4 +80,10 @@ class Sequence:
         """Where it stands. After its first token, and after a preemption's recomputation, it decodes."""
         if self.slot is None:
             return "waiting"
-        return "decode" if self.num_pending == 1 and self.num_generated > 0 else "prefill"
+        num_tokens = len(self.tokens)  # written out: this is asked several times a step for each sequence
+        return "decode" if num_tokens - self.num_computed == 1 and num_tokens > self.num_prompt else "prefill"
+
+    def lend(self, rank: int, num_tokens: int) -> None:
+        """One of a lane of this `rank` waits for its first `num_tokens`: until then it counts as of that lane."""
+        self.lent_rank = min(rank, self.lent_rank) if self.num_computed < self.lent_until else rank
+        self.lent_until = max(num_tokens, self.lent_until)

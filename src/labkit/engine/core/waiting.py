@@ -18,6 +18,12 @@ def rank(lane: Lane, waited_seconds: float = 0.0) -> int:
     return max(0, LANES.index(lane) - int(waited_seconds / PATIENCE_SECONDS))
 
 
+def urgency(sequence: Sequence) -> int:
+    """Place of a running sequence: its lane, or the best one that waits for what it is computing."""
+    own = rank(sequence.request.lane)
+    return min(own, sequence.lent_rank) if sequence.num_computed < sequence.lent_until else own
+
+
 class WaitingQueue:
     """Sequences that wait for a slot."""
 
