@@ -1,52 +1,20 @@
 import random
 import threading
-from dataclasses import fields
 
 import pytest
 
 from fakes.backend import FakeBackend
+from fakes.desk import Desk
 from labkit.engine.engine import Engine
-from labkit.engine.types import Constraint, EngineConfig, GenerationRequest
+from labkit.engine.types import Constraint, GenerationRequest
 from labkit.errors import (
     ContextLengthExceededError,
     ForwardError,
     InvalidRequestError,
+    NativeError,
     NotReadyError,
     QueueFullError,
 )
-
-
-class Desk:
-    """An engine stepped by hand, and what it said."""
-
-    def __init__(self, **sizes):
-        names = {field.name for field in fields(EngineConfig)} - {"context_tokens", "num_slots", "batch_tokens"}
-        config = EngineConfig(**{name: sizes.pop(name) for name in list(sizes) if name in names})
-        parts = {name: sizes.pop(name, None) for name in ("proposals", "tiers")}
-        self.now = 0.0
-        self.backend = FakeBackend(**sizes)
-        self.events = []
-        self.engine = Engine(
-            self.backend, self.events.extend, config=config, clock=lambda: self.now, check_integrity=True, **parts
-        )
-
-    def submit(self, request_id, prompt, **fields):
-        self.engine.submit(GenerationRequest(request_id, tuple(prompt), **fields))
-
-    def run(self, limit=500):
-        for _ in range(limit):
-            self.engine.step()
-            if not self.engine.stats().num_running and not self.engine.stats().num_waiting:
-                return
-        raise AssertionError("the engine does not come to an end")
-
-    def text(self, request_id):
-        return "".join(event.text for event in self.events if event.request_id == request_id)
-
-    def last(self, request_id):
-        (last,) = [event for event in self.events if event.request_id == request_id and event.is_last]
-        assert [event for event in self.events if event.request_id == request_id][-1] is last
-        return last
 
 
 def test_one_request_counts_up_to_its_limit():
@@ -190,7 +158,7 @@ def test_the_queue_is_bounded():
     for name in "abc":
         desk.submit(name, [1], max_tokens=2)
     desk.engine.step()
-    error = desk.last("b").error
+    error = desk.last("c").error
     assert isinstance(error, QueueFullError)
     assert error.retry_after_seconds >= 1
 
@@ -259,3 +227,136 @@ def test_a_request_after_the_stop_is_refused():
     desk.submit("a", [1])
     desk.engine.step()
     assert isinstance(desk.last("a").error, NotReadyError)
+
+
+class Runner:
+    """An engine in its own thread, and what it said."""
+
+    def __init__(self, **sizes):
+        self.backend = FakeBackend(**sizes)
+        self.events = []
+        self.engine = Engine(self.backend, self.events.extend)
+
+    def ended(self):
+        return {event.request_id: event for event in self.events if event.is_last}
+
+
+def test_a_function_is_called_between_steps_and_its_errors_come_back():
+    runner = Runner()
+    runner.engine.start()
+    assert runner.engine.call(lambda: threading.current_thread().name) == "labkit-engine"
+    runner.engine.load_adapter("x", "file")
+    assert runner.backend.adapters == {"x": "digest of file"}
+    with pytest.raises(InvalidRequestError, match="no adapter 'y'"):
+        runner.engine.unload_adapter("y")
+    runner.engine.unload_adapter("x")
+    assert runner.engine.is_alive
+    runner.engine.shutdown(30)
+    with pytest.raises(NotReadyError):
+        runner.engine.call(lambda: 1)
+
+
+def test_a_bug_in_a_called_function_ends_the_engine_and_everybody_hears_of_it():
+    runner = Runner(context_tokens=1_000_000)
+    runner.engine.start()
+    runner.engine.submit(GenerationRequest("a", (1,), ignore_eos=True))
+    with pytest.raises(ZeroDivisionError):
+        runner.engine.call(lambda: 1 // 0)
+    runner.engine._thread.join(30)
+    assert not runner.engine.is_alive
+    assert isinstance(runner.ended()["a"].error, NativeError)
+
+
+def test_who_comes_after_the_end_is_refused_too():
+    runner = Runner()
+    runner.engine.start()
+    runner.engine.shutdown(30)
+    runner.engine.submit(GenerationRequest("late", (1,)))
+    assert isinstance(runner.ended()["late"].error, NotReadyError)
+    waiting = threading.Thread(target=lambda: runner.engine._put(lambda: None))
+    waiting.start()
+    waiting.join(30)
+    assert runner.engine._inbox.empty()
+
+
+def test_every_request_of_many_threads_ends_once_although_the_engine_is_shut_down_meanwhile():
+    runner = Runner(context_tokens=1_000_000)
+    runner.engine.start()
+    begun = threading.Event()
+
+    def send(thread):
+        for number in range(200):
+            runner.engine.submit(GenerationRequest(f"{thread}.{number}", (1,), max_tokens=3))
+            if number == 50:
+                begun.set()
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait(30)
+    runner.engine.shutdown(30)
+    for thread in threads:
+        thread.join()
+    assert sum(event.is_last for event in runner.events) == len(runner.ended()) == 800
+
+
+def test_shutdown_and_cancel_interrupt_a_long_prompt():
+    class Slow(FakeBackend):
+        """A forward lasts until it is interrupted."""
+
+        def __init__(self, **sizes):
+            super().__init__(**sizes)
+            self.is_computing, self.interrupted = threading.Event(), threading.Event()
+
+        def forward(self, plan):
+            self.is_computing.set()
+            assert self.interrupted.wait(30)
+            self.interrupted.clear()
+            self.interrupt_next_forward = True
+            super().forward(plan)
+
+        def interrupt(self):
+            self.interrupted.set()
+
+    for end in ("shutdown", "cancel"):
+        events = []
+        backend = Slow(context_tokens=1000)
+        engine = Engine(backend, events.extend)
+        engine.start()
+        engine.submit(GenerationRequest("a", tuple(range(1, 500))))
+        assert backend.is_computing.wait(30)
+        if end == "cancel":
+            engine.cancel("a")
+        engine.shutdown(30)
+        assert not engine.is_alive
+        assert [event.finish_reason for event in events] == ["cancelled"]
+
+
+def test_a_listener_that_raises_ends_the_engine_and_the_rest_of_the_requests():
+    heard = []
+
+    def on_step(events):
+        heard.extend(events)
+        if len(heard) == 3:
+            raise RuntimeError("a bug of the listener")
+
+    engine = Engine(FakeBackend(context_tokens=1000), on_step)
+    engine.start()
+    engine.submit(GenerationRequest("a", (1,), ignore_eos=True))
+    engine._thread.join(30)
+    assert not engine.is_alive
+    assert [event.is_last for event in heard] == [False, False, False, True]
+    assert isinstance(heard[-1].error, NativeError)
+
+
+def test_a_backend_that_cannot_be_prepared_refuses_everybody():
+    class Broken(FakeBackend):
+        def prepare(self):
+            raise RuntimeError("no context")
+
+    events = []
+    engine = Engine(Broken(), events.extend)
+    engine.submit(GenerationRequest("a", (1,)))
+    engine.start()
+    engine._thread.join(30)
+    assert isinstance(events[0].error, NotReadyError)

@@ -54,7 +54,10 @@ class FakeBackend:
         self.fail_next_forward = False
         self.poisoned: set[str] = set()
         self.interrupt_next_forward = False
+        self.lose_next_window = False
         self.interrupts = 0
+        self.seconds = None  # of a forward, by its tokens
+        self.spent = 0.0
         self.noise = 0.0
         self._rows: dict[int, int] = {}
         self._row_owner: dict[int, str] = {}
@@ -71,9 +74,7 @@ class FakeBackend:
     def forward(self, plan: BatchPlan):
         assert 0 < plan.num_tokens <= self.batch_tokens
         assert plan.num_logits <= self.max_logits
-        failed = self.fail_next_forward or any(
-            span.sequence.request.request_id in self.poisoned for span in plan.spans
-        )
+        failed = self.fail_next_forward or any(span.sequence.request.request_id in self.poisoned for span in plan.spans)
         self._rows, self._row_owner = {}, {}
         end = 0
         for span in plan.spans:
@@ -92,6 +93,7 @@ class FakeBackend:
         if failed:
             self.fail_next_forward = False
             raise ForwardError("out of luck")
+        self.spent += self.seconds(plan.num_tokens) if self.seconds else 0.0
         self.plans.append(plan)
         self.batch_sizes.append(plan.num_tokens)
 
@@ -144,6 +146,8 @@ class FakeBackend:
     def free_cells(self, slot: int, start: int = 0):
         cells = self.cells.get(slot, [])
         keeps = start in (0, len(cells)) or (self.can_rewind and start < len(cells))
+        if self.lose_next_window and 0 < start < len(cells):
+            self.lose_next_window = keeps = False
         self.cells[slot] = cells[:start] if keeps else []
         return keeps
 

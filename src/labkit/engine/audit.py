@@ -40,7 +40,8 @@ class Auditor:
 
     def wants(self, request: GenerationRequest) -> bool:
         """Whether this hit is to be audited. Draws."""
-        return self._share > 0 and not self.owns(request.request_id) and self._random.random() < self._share
+        names = (request.request_id, _PREFIX + request.request_id)  # the last audit of this id may still be waiting
+        return not any(map(self.owns, names)) and self._random.random() < self._share
 
     def shadow(self, request: GenerationRequest, logits: npt.NDArray[np.float32]) -> GenerationRequest:
         """A cold run of the same prompt, behind everybody else; `logits` (vocab_size,) are those after the hit."""

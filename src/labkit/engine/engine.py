@@ -48,6 +48,8 @@ class Engine:
         self._loop = Loop(backend, config or EngineConfig(), proposals=proposals, tiers=tiers, clock=clock)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = False
+        self._has_ended = False
+        self._end_lock = threading.RLock()  # of the inbox, for whoever answers late comers after the loop's end
         self._prepared = threading.Event()
         self._thread = threading.Thread(target=self._run, name="labkit-engine", daemon=True)
 
@@ -58,14 +60,14 @@ class Engine:
 
     def submit(self, request: GenerationRequest) -> None:
         """Accept a request. What is wrong with it comes as its last event, never as an exception."""
-        self._inbox.put(lambda: self._loop.accept(request))
+        self._put(lambda: self._loop.accept(request))
 
     def cancel(self, request_id: str) -> None:
         """End a request with finish_reason "cancelled" and free its slot, also inside a long prompt.
 
         Unknown ids are ignored.
         """
-        self._inbox.put(lambda: self._loop.cancel(request_id))
+        self._put(lambda: self._loop.cancel(request_id))
         if self._loop.is_worth_interrupting(request_id):
             self._backend.interrupt()
 
@@ -80,19 +82,25 @@ class Engine:
     def call(self, function: Callable[[], _Result]) -> _Result:
         """Run `function` in the loop's thread, between two steps, and return what it returns. Blocks.
 
-        Raises NotReadyError when the loop does not run, and every LabkitError of `function`.
+        Raises NotReadyError when the loop does not run, and whatever `function` raises; after anything but a
+        LabkitError the engine is not to be trusted and ends.
         """
         future: Future[_Result] = Future()
 
         def run() -> None:
             try:
+                if self._stopping:
+                    raise NotReadyError("the engine does not run")
                 future.set_result(function())
             except LabkitError as error:
                 future.set_exception(error)
+            except BaseException as error:
+                future.set_exception(error)
+                raise
 
         if self._stopping or not self._thread.is_alive():
             raise NotReadyError("the engine does not run")
-        self._inbox.put(run)
+        self._put(run)
         return future.result()
 
     def shutdown(self, timeout_seconds: float | None = None) -> None:
@@ -131,8 +139,23 @@ class Engine:
             self._loop.abandon(NativeError("the engine failed", hint="see the worker's log"))
         self._stop()
         self._prepared.set()
-        self._read_inbox(wait=False)
-        self._emit()
+        self._has_ended = True
+        self._answer_late_comers()
+
+    def _put(self, message: Callable[[], None]) -> None:
+        self._inbox.put(message)
+        if self._has_ended:
+            self._answer_late_comers()
+
+    def _answer_late_comers(self) -> None:
+        """After the loop's end nobody reads the inbox, and yet every request must hear that it is refused.
+
+        The loop comes here after it has set `_has_ended`, a sender after its message is in the inbox: one of the two
+        finds it there.
+        """
+        with self._end_lock:
+            self._read_inbox(wait=False)
+            self._emit()
 
     def _stop(self) -> None:
         self._stopping = True

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from labkit.engine.audit import Auditor
 from labkit.engine.core.backend import Backend
@@ -11,6 +12,7 @@ from labkit.engine.core.moves import Copy, Drop, Identity, Move
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.core.sequence import Sequence
+from labkit.engine.gate import Gate
 from labkit.engine.proposals import Proposals
 from labkit.engine.sampling import sample_span
 from labkit.engine.slower_tiers import SlowerTiers
@@ -18,13 +20,10 @@ from labkit.engine.stats import Counters, EngineStats
 from labkit.engine.stream import Sampled, Stream
 from labkit.engine.types import AdapterUse, EngineConfig, GenerationRequest, TokenEvent
 from labkit.errors import (
-    ContextLengthExceededError,
     ForwardInterruptedError,
     InvalidRequestError,
     LabkitError,
     NativeError,
-    NotReadyError,
-    QueueFullError,
 )
 
 logger = logging.getLogger(__name__)
@@ -33,7 +32,6 @@ MIN_CHUNK_TOKENS = 64
 """Smaller prompt chunks cost more in repeated reading of the weights than they give to running streams."""
 LONG_FORWARD_SECONDS = 0.2
 """A cancelled prompt interrupts a forward that is expected to take longer."""
-_SERVICE_LEARNING = 0.2
 
 
 class Loop:
@@ -68,12 +66,11 @@ class Loop:
             batch_tokens=backend.batch_tokens,
             max_logits=backend.max_logits,
         )
+        self._gate = Gate(backend, config, self._scheduler)
         self._streams: dict[str, Stream] = {}
         self._events: list[TokenEvent] = []
         self._alone: list[Sequence] = []
         self._interruptible: frozenset[str] = frozenset()
-        self._service_seconds = 1.0
-        self._stopping = False
         self._last_step = clock()
 
     @property
@@ -109,7 +106,7 @@ class Loop:
             cached_cells=used - running,
             cached_slots=cache.num_cached_slots,
             forks="anywhere" if cache.forks_anywhere else "whole",
-            counters=self._counters,
+            counters=replace(self._counters),
         )
 
     def check_integrity(self) -> None:
@@ -125,7 +122,9 @@ class Loop:
     def accept(self, request: GenerationRequest) -> None:
         """Put a request in the queue, or end it with an error."""
         try:
-            self._check(request)
+            self._gate.check(request)
+            if request.request_id in self._streams:
+                raise InvalidRequestError(f"request id '{request.request_id}' is already running", param="request_id")
             identity = self._identity(request)
         except LabkitError as error:
             self._events.append(TokenEvent(request.request_id, error=error))
@@ -140,7 +139,7 @@ class Loop:
 
     def stop(self) -> None:
         """Cancel everything and refuse what comes. Finished sequences go to a tier that outlives the engine."""
-        self._stopping = True
+        self._gate.is_closed = True
         for request_id in list(self._streams):
             self.cancel(request_id)
         if self._tiers is not None and self._tiers.outlives_engine:
@@ -167,39 +166,15 @@ class Loop:
         self._streams[request.request_id] = Stream(sequence)
         self._scheduler.add(sequence)
 
-    def _check(self, request: GenerationRequest) -> None:
-        if self._stopping:
-            raise NotReadyError("the engine is shutting down")
-        if request.request_id in self._streams:
-            raise InvalidRequestError(f"request id '{request.request_id}' is already running", param="request_id")
-        if not request.prompt:
-            raise InvalidRequestError("the prompt is empty", param="messages")
-        if len(request.prompt) >= self._backend.sequence_tokens:
-            raise ContextLengthExceededError(len(request.prompt), self._backend.sequence_tokens)
-        if len(self._scheduler.waiting) >= self._config.max_waiting:
-            raise QueueFullError(
-                f"{self._config.max_waiting} requests are already waiting", retry_after_seconds=self._retry_after()
-            )
-
     def _identity(self, request: GenerationRequest) -> Identity:
         uses = sorted((self._backend.adapter_digest(use.name), use.scale) for use in request.adapters)
         return Identity(tuple(uses), request.tenant)
 
-    def _retry_after(self) -> int:
-        """Seconds until the queue has moved on by a place, at the pace of the last requests."""
-        return max(1, round(self._service_seconds / max(len(self._scheduler.running), 1)))
-
     # Plan
 
     def _expire(self) -> None:
-        limit = self._config.max_wait_seconds
-        if limit is None or not len(self._scheduler.waiting):
-            return
-        now = self._clock()
-        for sequence in list(self._scheduler.waiting):
-            if sequence.admitted is None and now - sequence.arrived > limit:
-                message = f"no slot became free within {limit:g} seconds"
-                self._fail(sequence, QueueFullError(message, retry_after_seconds=self._retry_after()))
+        for sequence, error in self._gate.overdue(self._clock()):
+            self._fail(sequence, error)
 
     def _admit(self) -> None:
         while (sequence := self._scheduler.next_to_admit(self._clock())) is not None:
@@ -243,7 +218,7 @@ class Loop:
         adapters = only.request.adapters if only else self._scheduler.choose_adapters()
         if self._proposals is not None and only is None:
             self._propose(self._proposals, adapters)
-        tokens = self._prefill_tokens()
+        tokens = self._prefill_tokens(adapters)
         waiting = len(self._scheduler.waiting)
         self._apply(self._scheduler.make_room(adapters, tokens))
         self._counters.preemptions += len(self._scheduler.waiting) - waiting
@@ -251,12 +226,13 @@ class Loop:
             return BatchPlan()
         return self._scheduler.plan(adapters, tokens, only=only)
 
-    def _prefill_tokens(self) -> int:
-        """Prompt tokens of the next forward, so that running streams keep their pace."""
-        decoding = sum(sequence.phase == "decode" for sequence in self._scheduler.running)
+    def _prefill_tokens(self, adapters: tuple[AdapterUse, ...]) -> int:
+        """Prompt tokens of the next forward, so that running streams, also those of other adapters, keep their pace."""
+        streams = [sequence for sequence in self._scheduler.running if sequence.phase == "decode"]
         most = self._backend.batch_tokens
-        if not decoding:
+        if not streams:
             return most
+        decoding = sum(sequence.request.adapters == adapters for sequence in streams)
         least = min(MIN_CHUNK_TOKENS + decoding, most)
         return self._cost.tokens_within(self._config.itl_target_seconds, at_least=least, at_most=most) - decoding
 
@@ -269,7 +245,8 @@ class Loop:
         for sequence in decoding:
             request = sequence.request
             forced = self._backend.forced_tokens(request.request_id) if request.constraint else ()
-            sequence.draft = proposals.propose(sequence, forced, len(decoding), self._cost.seconds)
+            draft = proposals.propose(sequence, forced, len(decoding), self._cost.seconds)
+            sequence.draft = draft[: max(self._backend.sequence_tokens - len(sequence.tokens) - 1, 0)]
 
     def _apply(self, moves: Iterable[Move]) -> None:
         for move in moves:
@@ -283,10 +260,7 @@ class Loop:
     # Forward
 
     def _forward(self, plan: BatchPlan) -> bool:
-        expected = self._cost.seconds(plan.num_tokens)
-        if expected is None or expected > LONG_FORWARD_SECONDS:
-            prompts = (span.sequence for span in plan.spans if span.sequence.phase == "prefill")
-            self._interruptible = frozenset(sequence.request.request_id for sequence in prompts)
+        self._interruptible = self._worth_interrupting(plan)
         started = self._clock()
         try:
             self._backend.forward(plan)
@@ -299,6 +273,15 @@ class Loop:
         self._counters.num_steps += 1
         return True
 
+    def _worth_interrupting(self, plan: BatchPlan) -> frozenset[str]:
+        """The prompts of a long forward. Not where others would lose all they have, not only this forward's part."""
+        expected = self._cost.seconds(plan.num_tokens)
+        is_short = expected is not None and expected <= LONG_FORWARD_SECONDS
+        if is_short or not (self._backend.can_rewind or len(plan.spans) == 1):
+            return frozenset()
+        prompts = (span.sequence for span in plan.spans if span.sequence.phase == "prefill")
+        return frozenset(sequence.request.request_id for sequence in prompts)
+
     def _take_back(self, plan: BatchPlan, error: NativeError) -> None:
         """Undo what a failed forward may have written. One sequence may fail by it, never all.
 
@@ -306,10 +289,7 @@ class Loop:
         """
         for span in plan.spans:
             span.sequence.draft = ()
-            if self._backend.can_rewind:
-                self._backend.free_cells(span.sequence.held_slot, span.start)
-            else:
-                self._apply(self._scheduler.preempt(span.sequence))
+            self._rewind(span.sequence, span.start)
         if isinstance(error, ForwardInterruptedError):
             self._counters.interruptions += 1
             return
@@ -355,8 +335,12 @@ class Loop:
     def _commit_cells(self, span: Span, num_accepted: int) -> None:
         self._apply(self._scheduler.commit(span, num_accepted))
         if num_accepted < len(span.draft):
-            start = span.start + span.num_tokens + num_accepted
-            self._backend.free_cells(span.sequence.held_slot, start)
+            self._rewind(span.sequence, span.start + span.num_tokens + num_accepted)
+
+    def _rewind(self, sequence: Sequence, start: int) -> None:
+        """Drop native cells that the books do not know. Where that costs all of them, they are computed again."""
+        if not (self._backend.can_rewind and self._backend.free_cells(sequence.held_slot, start)):
+            self._apply(self._scheduler.preempt(sequence))
 
     def _commit_text(self, stream: Stream, sampled: Sampled) -> None:
         if stream.sequence.first_token is None:
@@ -387,7 +371,7 @@ class Loop:
             return
         self._counters.finished += 1
         if sequence.admitted is not None:
-            self._service_seconds += _SERVICE_LEARNING * (now - sequence.admitted - self._service_seconds)
+            self._gate.learn(now - sequence.admitted)
         self._events.append(stream.last_event(event, now))
 
     def _fail(self, sequence: Sequence, error: LabkitError) -> None:

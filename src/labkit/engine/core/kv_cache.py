@@ -66,6 +66,9 @@ class KvCache:
 
     def shared_with_running(self, identity: Identity, tokens: list[int], limit: int) -> int:
         """How many of the first cells of `tokens` running sequences hold, so that sharing them takes no room."""
+        if not self.forks_anywhere:
+            whole = self.match(identity, tokens, limit)
+            limit = whole.num_tokens if whole else 0
         match = self.tree.longest_match(identity, tokens, limit, among=self.running)
         return match.num_tokens if match else 0
 
@@ -109,7 +112,7 @@ class KvCache:
         """A sequence has ended: its cells stay for others when `keep`, within the budget."""
         self.running.discard(slot)
         if not keep or self.tree.length(slot) < MIN_KEPT_TOKENS:
-            return self._drop(slot)
+            return self._drop(slot) + self._trim()
         moves = self._forget_covered(slot) if self.forks_anywhere else []
         if slot in self.tree:
             self._cached[slot] = None
@@ -172,6 +175,8 @@ class KvCache:
 
     def _trim(self) -> list[Move]:
         moves: list[Move] = []
+        if self._cached_cells >= self.num_cells:
+            return moves
         while self._cached and self.tree.num_cells - self.num_running_cells > self._cached_cells:
             moves += self._evict(next(iter(self._cached)))
         return moves
