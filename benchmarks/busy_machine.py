@@ -34,7 +34,7 @@ PEER = "llama-server"
 
 def main() -> None:
     """Measure every model, print, write results."""
-    options = parse_options(__doc__, rounds=4, models=("0.5B",), quick_rounds=2)
+    options = parse_options(__doc__, rounds=3, models=("0.5B",), quick_rounds=2)
     peers, cores = ensure_peers(), divide_cores()
     report = Report(
         "busy_machine", "one stream, defaults, alone and beside a process that keeps one core busy", options.quick

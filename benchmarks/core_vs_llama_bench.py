@@ -23,7 +23,7 @@ PEER = "llama-bench"
 
 def main() -> None:
     """Measure every model, print, write results."""
-    options = parse_options(__doc__, rounds=4, models=("0.5B", "1B"), quick_rounds=2)
+    options = parse_options(__doc__, rounds=3, models=("0.5B", "1B"), quick_rounds=2)
     peers, cores = ensure_peers(), divide_cores()
     report = Report("core_vs_llama_bench", "the native core alone, no sampling, no HTTP", options.quick)
     for name, model in options.models:

@@ -32,7 +32,7 @@ def main() -> None:
     if ONCE in sys.argv:
         _once(Path(sys.argv[2]), int(sys.argv[3]))
         return
-    options = parse_options(__doc__, rounds=4, models=("0.5B", "1B"), quick_rounds=2)
+    options = parse_options(__doc__, rounds=3, models=("0.5B", "1B"), quick_rounds=2)
     peers, cores = ensure_peers(), divide_cores()
     report = Report("engine_vs_batched", "decode, the engine's loop in process, greedy", options.quick)
     for name, model in options.models:

@@ -29,7 +29,7 @@ from peers.process import RunningServer, all_running
 from peers.servers import LAYOUTS, Layout, Size, labkit, llama_server
 
 NUM_CONVERSATIONS, NUM_SLOTS = 12, 4
-SYSTEM_TOKENS, FIRST_TOKENS, NEXT_TOKENS, ANSWER_TOKENS = 160, 96, 16, 8
+SYSTEM_TOKENS, FIRST_TOKENS, NEXT_TOKENS, ANSWER_TOKENS = 128, 64, 16, 8
 NUM_TURNS = 3
 PER_SLOT_TOKENS = 512
 

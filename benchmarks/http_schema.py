@@ -52,7 +52,7 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCH
 
 def main() -> None:
     """Measure every model, print, write results."""
-    options = parse_options(__doc__, rounds=3, models=("nano", "0.5B"))
+    options = parse_options(__doc__, rounds=2, models=("nano", "0.5B"))
     peers, cores = ensure_peers(), divide_cores()
     report = Report("http_schema", f"JSON schema output, concurrency {CONCURRENCY}, cold", options.quick)
     for name, model in options.models:

@@ -29,7 +29,7 @@ Runs = dict[tuple[str, int], list[Load]]
 
 def main() -> None:
     """Measure every model, print, write results."""
-    options = parse_options(__doc__, rounds=3, models=("0.5B",))
+    options = parse_options(__doc__, rounds=2, models=("0.5B",))
     peers, cores = ensure_peers(), divide_cores()
     report = Report("http_throughput", "independent prompts, streamed chat completions, cold", options.quick)
     for name, model in options.models:

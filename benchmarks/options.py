@@ -2,9 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from labkit.bench import find_dry_model, write_dry_model
+from labkit.engine.synthetic import write_synthetic
+from labkit.engine.synthetic.tensors import TensorPlan
 from labkit.resources import embedded_model
 from labkit.settings import load_settings
 
@@ -39,12 +42,31 @@ def parse_options(doc: str | None, *, rounds: int, models: Sequence[str], quick_
     return Options(chosen, arguments.rounds or default, arguments.quick)
 
 
+def echo_model(name: str) -> Path:
+    """A model of that shape whose greedy answer repeats one token for ever, at the cost of any other of its shape.
+
+    Its blocks add next to nothing to the embedding that goes through them, and the head is the embedding's own, so
+    the last token is the most probable one. It is as repetitive as text can be.
+    """
+    settings = load_settings()
+    dry = find_dry_model(SHAPES[name], settings)
+    path = settings.synthetic_folder / f"{dry.path.stem}-echo.gguf"
+    if not path.is_file():
+        tensors = tuple((_quiet(tensor), kind) for tensor, kind in dry.plan.tensors)
+        write_synthetic(replace(dry.plan, tensors=tensors), path)
+    return path
+
+
+def _quiet(tensor: TensorPlan) -> TensorPlan:
+    """Matrices that write to the residual stream, a thousand times weaker."""
+    writes = tensor.name.endswith(("attn_output.weight", "ffn_down.weight"))
+    return replace(tensor, deviation=tensor.deviation / 1000) if writes else tensor
+
+
 def find_model(name: str) -> Path:
     """The embedded model, a synthetic one of a shape (written when it is missing), or a file."""
     if name == "nano":
         return embedded_model()
     if name in SHAPES:
-        from labkit.bench import find_dry_model, write_dry_model
-
         return write_dry_model(find_dry_model(SHAPES[name], load_settings()))
     return Path(name)
