@@ -23,7 +23,6 @@ from peers.servers import LAYOUTS, Size, labkit, llama_server
 
 NUM_REQUESTS, SHARED_TOKENS, OWN_TOKENS, ANSWER_TOKENS = 8, 1024, 16, 32
 HOST_CACHE_MIB = 8192
-PEERS = tuple(f"llama-server {layout}" for layout in LAYOUTS)
 
 
 def main() -> None:
@@ -41,8 +40,9 @@ def main() -> None:
 def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: str, model: Path) -> None:
     """All rounds on one model."""
     per_slot = 1024 + 256
+    layouts = LAYOUTS[:1] if options.quick else LAYOUTS  # each takes more than a minute on two cores
     size = Size(NUM_REQUESTS * per_slot, NUM_REQUESTS, cores.num_threads, HOST_CACHE_MIB)
-    plans = [labkit(model, size), *(llama_server(peers, model, size, layout) for layout in LAYOUTS)]
+    plans = [labkit(model, size), *(llama_server(peers, model, size, layout) for layout in layouts)]
     words = Words(model, seed=2)
     with all_running(plans, cores=cores.servers) as servers:
         for server in servers.values():
@@ -56,7 +56,7 @@ def measure(report: Report, peers: Peers, cores: Cores, options: Options, name: 
     report.compare(work, "tokens/s", better, rates(ours), rates(theirs))
     for side, loads in (("labkit", ours), (better, theirs)):
         report.note(f"{name}: {side} reused {cached(loads):,} of {prompt_tokens(loads):,} prompt tokens")
-    for side in PEERS:
+    for side in (plan.name for plan in plans[1:]):
         report.note(f"{name}: {side} took {walls(runs[side])[0]:.1f} s in the first round")
 
 
@@ -71,7 +71,7 @@ def run_rounds(servers: dict[str, RunningServer], words: Words, count: int) -> t
     first = burst(words)
     for _, side in rounds(1, list(servers)):
         run(side, first)
-    better = min(PEERS, key=lambda side: runs[side][0].wall_seconds)
+    better = min((side for side in servers if side != "labkit"), key=lambda side: runs[side][0].wall_seconds)
     work = [burst(words) for _ in range(count - 1)]
     for number, side in rounds(count - 1, (better, "labkit")):
         run(side, work[number])
