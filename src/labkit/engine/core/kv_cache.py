@@ -74,6 +74,8 @@ class KvCache:
 
     def start(self, identity: Identity, match: Match | None = None) -> tuple[int, list[Move]]:
         """A slot for a new sequence, which shares `match`. Raises IndexError unless `can_acquire`."""
+        if not self.can_acquire:
+            raise IndexError("no slot is free")
         if match is not None and match.slot in self._cached:
             self._cached.move_to_end(match.slot)
             if not self._slots.num_free and len(self._cached) == 1:
@@ -112,6 +114,10 @@ class KvCache:
         """A sequence has ended: its cells stay for others when `keep`, within the budget."""
         self.running.discard(slot)
         if not keep or self.tree.length(slot) < MIN_KEPT_TOKENS:
+            return self._drop(slot) + self._trim()
+        twin = self._twin(slot)
+        if twin is not None:
+            self._cached.move_to_end(twin)
             return self._drop(slot) + self._trim()
         moves = self._forget_covered(slot) if self.forks_anywhere else []
         if slot in self.tree:
@@ -164,6 +170,18 @@ class KvCache:
         self.tree.remove(slot)
         self._slots.release(slot)
         return [Drop(slot)]
+
+    def _twin(self, slot: int) -> int | None:
+        """A kept sequence that serves whom `slot` would serve: the same tokens, computed at the same time."""
+        length = self.tree.length(slot)
+        lengths = {other: self.tree.length(other) for other in self._cached}
+        able = [
+            other for other, tokens in lengths.items() if tokens == length or (self.forks_anywhere and tokens > length)
+        ]
+        if not able:
+            return None
+        match = self.tree.longest_match(self._identity(slot), self.tree.path(slot), length, among=able)
+        return match.slot if match and match.num_tokens == length else None
 
     def _forget_covered(self, slot: int) -> list[Move]:
         """Of two kept sequences, one of which begins with the other, the longer one serves both."""
