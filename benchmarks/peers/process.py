@@ -3,9 +3,12 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -60,6 +63,7 @@ def running(plan: ServerPlan, *, cores: Sequence[int] | None = None) -> Generato
 
     Raises RuntimeError with the end of its log when it is not ready in time. Nothing of it is left afterwards.
     """
+    _end_by_exception()
     port = _free_port()
     command = [word.format(port=port) for word in plan.command]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
@@ -116,6 +120,12 @@ def output_of(command: Sequence[str], *, cores: Sequence[int] | None = None, std
 def shown_command(command: Sequence[str | Path]) -> str:
     """A command line for results: paths by their last part, the port as PORT."""
     return " ".join(Path(word).name if "/" in str(word) else str(word).format(port="PORT") for word in command)
+
+
+def _end_by_exception() -> None:
+    """A benchmark that is terminated must stop its servers: without a handler nothing of it would run any more."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _model_name(url: str) -> str:
