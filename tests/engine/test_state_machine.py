@@ -10,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from fakes.engine_world import ADAPTERS, LANES, MEMORIES, Size, World
 from labkit.engine.core import scheduler
 
+DISTURBANCES = ("interrupt", "lose", "fail", "poison", "broken", "wait")
+
 
 class EngineMachine(RuleBasedStateMachine):
     @initialize(
@@ -39,6 +41,7 @@ class EngineMachine(RuleBasedStateMachine):
         tenant=st.sampled_from(["", "x"]),
         lane=st.sampled_from(LANES),
         reuse=st.booleans(),
+        logprobs=st.sampled_from([None, 0]),
         copies=st.integers(1, 3),
     )
     def submit(self, **fields):
@@ -52,7 +55,11 @@ class EngineMachine(RuleBasedStateMachine):
     def cancel(self, place):
         self.world.cancel(self._name(place))
 
-    @rule(place=st.integers(0, 1000), kind=st.sampled_from(["interrupt", "fail", "poison", "broken", "wait"]))
+    @rule(name=st.sampled_from("ab"))
+    def toggle_adapter(self, name):
+        self.world.toggle_adapter(name)
+
+    @rule(place=st.integers(0, 1000), kind=st.sampled_from(DISTURBANCES))
     def disturb(self, place, kind):
         disturb(self.world, kind, self._name(place))
 
@@ -78,6 +85,8 @@ TestEngine = EngineMachine.TestCase
 def disturb(world, kind, name):
     if kind == "interrupt":
         world.backend.interrupt_next_forward = True
+    elif kind == "lose":
+        world.lose_a_window()
     elif kind == "fail":
         world.fail_a_forward()
     elif kind == "poison":
@@ -118,11 +127,13 @@ def test_dense_random_traffic(memory, seed, monkeypatch):
             tenant=rng.choice(["", "", "", "x"]),
             lane=rng.choice(LANES),
             reuse=rng.random() < 0.9,
+            logprobs=rng.choice([None, None, 1]),
         )
         world.step(rng.choice([0, 0, 1, 2, 5, 15]))
         if rng.random() < 0.15:
             world.cancel(rng.choice(sorted(world.sent)))
         if rng.random() < 0.1:
-            kind = rng.choice(["interrupt", "fail", "poison", "broken", "wait"])
-            disturb(world, kind, rng.choice(sorted(world.sent)))
+            disturb(world, rng.choice(DISTURBANCES), rng.choice(sorted(world.sent)))
+        if rng.random() < 0.1:
+            world.toggle_adapter(rng.choice("ab"))
     world.settle()

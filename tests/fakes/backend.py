@@ -3,6 +3,7 @@
 It keeps real books of cells: a cell remembers token, adapters and tenant, may belong to several slots, and counts once.
 """
 
+import ast
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +50,7 @@ class FakeBackend:
         self.batch_sizes: list[int] = []
         self.cells: dict[int, list[Cell]] = {}
         self.opened: dict[str, int] = {}
+        self.asks_logprobs: set[str] = set()
         self.adapters: dict[str, str] = {}
         self.forced: dict[str, tuple[int, ...]] = {}
         self.fail_next_forward = False
@@ -70,6 +72,8 @@ class FakeBackend:
             raise InvalidRequestError("a broken grammar", param="response_format")
         assert request.request_id not in self.opened
         self.opened[request.request_id] = 0
+        if request.logprobs is not None:
+            self.asks_logprobs.add(request.request_id)
 
     def forward(self, plan: BatchPlan):
         assert 0 < plan.num_tokens <= self.batch_tokens
@@ -78,7 +82,8 @@ class FakeBackend:
         self._rows, self._row_owner = {}, {}
         end = 0
         for span in plan.spans:
-            self._write(span, plan.adapters)
+            assert span.sequence.request.adapters == plan.adapters, "a sequence under foreign adapters"
+            self._write(span, self._digests(plan.adapters))
             if span.wants_logits:
                 known = end + span.num_tokens - 1
                 tokens = self.tokens(span.sequence.slot)
@@ -100,7 +105,6 @@ class FakeBackend:
     def _write(self, span, adapters):
         sequence = span.sequence
         assert 0 <= sequence.slot < self.num_slots
-        assert sequence.request.adapters == adapters, "a sequence under foreign adapters"
         cells = self.cells.setdefault(sequence.slot, [])
         assert len(cells) == span.start, "a hole in the cells of a sequence"
         known = sequence.tokens[span.start : span.start + span.num_tokens]
@@ -109,6 +113,9 @@ class FakeBackend:
             assert (cell.adapters, cell.tenant) == (adapters, sequence.request.tenant), "cells of another identity"
         for token in [*known, *span.draft]:
             cells.append(Cell(token, adapters, sequence.request.tenant, {sequence.slot}))
+
+    def _digests(self, adapters):
+        return tuple(sorted((self.adapters[use.name], use.scale) for use in adapters))
 
     def tokens(self, slot: int):
         return [cell.token for cell in self.cells.get(slot, [])]
@@ -124,7 +131,7 @@ class FakeBackend:
         assert self._row_owner[row] == request_id
         self.opened[request_id] += 1
         token = self._rows[row]
-        return token, TokenLogprob(token, -0.5)
+        return token, TokenLogprob(token, -0.5) if request_id in self.asks_logprobs else None
 
     def logits(self, row: int):
         logits = np.zeros(self.vocab_size, np.float32)
@@ -158,9 +165,7 @@ class FakeBackend:
         assert not self.cells.get(slot), "the target of a load is not empty"
         if not state.startswith(b"["):
             return False
-        from labkit.engine.types import AdapterUse
-
-        saved = eval(state, {"AdapterUse": AdapterUse})
+        saved = ast.literal_eval(state.decode())
         self.cells[slot] = [Cell(token, adapters, tenant, {slot}) for token, adapters, tenant in saved]
         return True
 
@@ -178,6 +183,7 @@ class FakeBackend:
 
     def close(self, request_id: str):
         self.opened.pop(request_id, None)
+        self.asks_logprobs.discard(request_id)
 
     def piece(self, token: int):
         return f"{token} ".encode()

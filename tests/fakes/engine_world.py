@@ -11,6 +11,7 @@ from fakes.proposals import GuessingProposals
 from fakes.tiers import DictTiers
 from labkit.engine.engine import Engine
 from labkit.engine.types import AdapterUse, Constraint, EngineConfig, GenerationRequest
+from labkit.errors import InvalidRequestError
 
 ADAPTERS = ((), (AdapterUse("a"),), (AdapterUse("b", 0.5),), (AdapterUse("a"), AdapterUse("b")))
 LANES = ("interactive", "normal", "batch")
@@ -33,6 +34,8 @@ class Size:
 class World:
     def __init__(self, size: Size):
         self.now = 0.0
+        self.files = 0
+        self.audits = size.audit > 0
         self.events = []
         self.sent: dict[str, GenerationRequest] = {}
         self.disturbed: set[str] = set()
@@ -75,7 +78,8 @@ class World:
             )
             self.sent[request.request_id] = request
             self.engine.submit(request)
-            if broken or len(request.prompt) >= self.backend.sequence_tokens:
+            unknown = any(use.name not in self.backend.adapters for use in request.adapters)
+            if broken or unknown or len(request.prompt) >= self.backend.sequence_tokens:
                 self.disturbed.add(request.request_id)
 
     def step(self, times=1):
@@ -87,6 +91,31 @@ class World:
     def cancel(self, name):
         self.disturbed.add(name)
         self.engine.cancel(name)
+
+    def toggle_adapter(self, name):
+        """Unload it, or load another file under its name: no cell of the old one may serve the new one."""
+        self.engine.step()  # whoever was sent is in
+        if name not in self.backend.adapters:
+            self.files += 1
+            self.backend.load_adapter(name, f"{name}{self.files}")
+            return
+        used = any(use.name == name for request in self.open_requests() for use in request.adapters)
+        try:
+            self.engine._loop.unload_adapter(name)
+        except InvalidRequestError:
+            assert used or self.audits
+        else:
+            assert not used, "an adapter was taken from under a request"
+
+    def open_requests(self):
+        ended = {event.request_id for event in self.events if event.is_last}
+        return [request for name, request in self.sent.items() if name not in ended]
+
+    def lose_a_window(self):
+        """The next forward is interrupted, and what it began cannot be taken back."""
+        self.backend.lose_next_window = self.backend.interrupt_next_forward = True
+        self.engine.step()
+        self.backend.lose_next_window = False
 
     def fail_a_forward(self):
         self.backend.fail_next_forward = True
@@ -114,6 +143,19 @@ class World:
         for name, request in self.sent.items():
             if name not in self.disturbed:
                 assert self._text(name) == self._expected(request), name
+                self._check_events(request)
+
+    def _check_events(self, request):
+        events = [event for event in self.events if event.request_id == request.request_id]
+        tokens = [token for event in events for token in event.tokens]
+        logprobs = [each.token for event in events for each in event.logprobs]
+        assert logprobs == (tokens if request.logprobs is not None else [])
+        assert events[-1].is_last
+        usage = events[-1].usage
+        assert usage.completion_tokens == len(tokens)
+        assert usage.cached_tokens < len(request.prompt)
+        assert request.reuse or not usage.cached_tokens
+        assert usage.accepted_tokens <= usage.drafted_tokens
 
     def _text(self, name):
         return "".join(event.text for event in self.events if event.request_id == name)

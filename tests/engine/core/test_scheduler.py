@@ -1,9 +1,10 @@
 import pytest
 
 from labkit.engine.core.kv_cache import KvCache
+from labkit.engine.core.prefix_tree import common_length
 from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.core.sequence import Sequence
-from labkit.engine.types import GenerationRequest
+from labkit.engine.types import AdapterUse, GenerationRequest
 
 EVERYTHING = 1_000_000
 
@@ -189,3 +190,93 @@ def test_integrity_notices_cells_that_are_not_the_tokens():
     only.tokens[2] += 1
     with pytest.raises(RuntimeError, match="are not its tokens"):
         desk.check_integrity()
+
+
+def test_who_is_next_and_does_not_fit_is_waited_for():
+    desk = scheduler(num_cells=60)
+    desk.add(sequence("a", 10, max_tokens=10))
+    desk.add(sequence("big", 40, max_tokens=10))
+    desk.add(sequence("c", 5, max_tokens=1))
+    assert names(admit(desk)) == ["a"]  # c would fit, and after it the next small one, and big would never run
+    desk.remove(desk.running[0], keep=False)
+    assert names(admit(desk)) == ["big", "c"]
+
+
+def follower_of(desk):
+    shared = tuple(range(1, 101))
+    for name, own in (("leader", 7), ("follower", 8)):
+        desk.add(Sequence(GenerationRequest(name, (*shared, own), max_tokens=1), arrived=0.0))
+    (leader,) = admit(desk)
+    (follower,) = desk.waiting
+    return leader, follower
+
+
+def test_a_follower_compares_prompts_once_and_not_at_every_step(monkeypatch):
+    from labkit.engine.core import scheduler as module
+
+    calls = []
+    monkeypatch.setattr(module, "common_length", lambda *given: calls.append(given) or common_length(*given))
+    desk = scheduler(num_cells=400)
+    _, follower = follower_of(desk)
+    for _ in range(5):
+        assert not admit(desk)
+        for span in desk.plan((), EVERYTHING).spans:
+            desk.commit(span)
+    assert len(calls) == 1
+    for _ in range(2):
+        for span in desk.plan((), EVERYTHING).spans:
+            desk.commit(span)
+    assert names(admit(desk)) == ["follower"]
+    assert follower.num_computed == 100
+    assert follower.leader is None
+
+
+def test_a_follower_finds_another_leader_when_its_own_is_gone():
+    desk = scheduler(num_cells=400)
+    leader, _ = follower_of(desk)
+    third = Sequence(GenerationRequest("third", (*range(1, 101), 9), max_tokens=1), arrived=1.0)
+    desk.add(third)
+    assert not admit(desk)
+    desk.remove(leader, keep=False)
+    assert names(admit(desk)) == ["follower"]
+    assert third.leader is desk.running[0]
+
+
+def test_a_leader_that_starts_anew_owes_nothing_for_its_followers():
+    desk = scheduler(num_cells=400)
+    leader, _ = follower_of(desk)
+    assert leader.lent_until == 100
+    desk.preempt(leader)
+    assert (leader.lent_until, leader.num_computed) == (0, 0)
+
+
+def test_adapter_sets_take_turns_and_a_new_one_comes_at_once():
+    desk = scheduler(num_cells=400, num_slots=4)
+    one, two = (AdapterUse("one"),), (AdapterUse("two"),)
+    for name, adapters in (("a", ()), ("b", one), ("c", one)):
+        desk.add(sequence(name, 3, adapters=adapters))
+    admit(desk)
+    turns = [desk.choose_adapters() for _ in range(4)]
+    assert sorted(map(len, turns[:2])) == [0, 1]
+    assert turns[2:] == turns[:2]
+    desk.add(sequence("d", 3, adapters=two))
+    admit(desk)
+    assert desk.choose_adapters() == two
+    assert scheduler().choose_adapters() == ()
+
+
+def test_a_resumed_sequence_reserves_only_what_is_left_of_its_answer():
+    desk = scheduler(num_cells=60)
+    only = sequence("a", 10, max_tokens=30)
+    only.tokens += range(20)
+    desk.add(only)
+    admit(desk)
+    assert only.reserved_cells == 40
+
+
+def test_a_prompt_does_not_sample_when_all_rows_are_taken():
+    desk = scheduler(num_cells=200, max_logits=2, batch_tokens=16)
+    for name in "abc":
+        desk.add(sequence(name, 4, max_tokens=9))
+    admit(desk)
+    assert sizes(desk.plan((), EVERYTHING)) == [("a", 4, True), ("b", 4, True), ("c", 3, False)]
