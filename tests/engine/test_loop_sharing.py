@@ -160,3 +160,23 @@ def test_an_adapter_in_use_stays_and_its_cells_go_with_it():
     desk.submit("late", LONG, adapters=(AdapterUse("x"),))
     desk.run()
     assert isinstance(desk.last("late").error, InvalidRequestError)
+
+
+@pytest.mark.parametrize("memory", ["attention", "window", "recurrent"])
+def test_the_same_prompt_later_computes_its_last_token_alone(memory):
+    desk = Desk(**BIG, forks_anywhere=memory == "attention", can_rewind=memory != "recurrent")
+    for name in "ab":
+        desk.submit(name, LONG, max_tokens=3)
+        desk.run()
+    assert desk.last("b").usage.cached_tokens == 39
+    assert desk.text("b") == "41 42 43 "
+
+
+@pytest.mark.parametrize("memory", ["attention", "window", "recurrent"])
+def test_a_conversation_goes_on_from_where_it_stood(memory):
+    desk = Desk(**BIG, forks_anywhere=memory == "attention", can_rewind=memory != "recurrent")
+    desk.submit("a", LONG, max_tokens=3)
+    desk.run()
+    desk.submit("b", [*LONG, 41, 42, 43, 500, 501], max_tokens=1)
+    desk.run()
+    assert desk.last("b").usage.cached_tokens == 42  # what was answered last was never computed

@@ -280,3 +280,22 @@ def test_a_prompt_does_not_sample_when_all_rows_are_taken():
         desk.add(sequence(name, 4, max_tokens=9))
     admit(desk)
     assert sizes(desk.plan((), EVERYTHING)) == [("a", 4, True), ("b", 4, True), ("c", 3, False)]
+
+
+def test_nobody_waits_for_a_cold_run():
+    desk = scheduler(num_cells=400)
+    desk.add(Sequence(GenerationRequest("cold", tuple(range(1, 101)), max_tokens=1, reuse=False), arrived=0.0))
+    desk.add(Sequence(GenerationRequest("warm", tuple(range(1, 101)), max_tokens=1), arrived=1.0))
+    assert names(admit(desk)) == ["cold", "warm"]
+
+
+@pytest.mark.parametrize("forks_anywhere", [True, False])
+def test_nobody_waits_for_what_is_computed_already(forks_anywhere):
+    desk = scheduler(num_cells=400, batch_tokens=64, forks_anywhere=forks_anywhere)
+    desk.add(Sequence(GenerationRequest("leader", tuple(range(1, 101)), max_tokens=1), arrived=0.0))
+    admit(desk)
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    desk.add(Sequence(GenerationRequest("late", (*range(1, 51), 7), max_tokens=1), arrived=1.0))
+    assert names(admit(desk)) == ["late"]
+    assert desk.running[1].num_computed == (50 if forks_anywhere else 0)
