@@ -85,7 +85,7 @@ def _describe(libraries: Path | None) -> dict[str, Any]:
     facts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
     if "error" in facts:
         raise PeerError(f"{libraries or 'the installed wheel'} does not load: {facts['error']}")
-    # "-dirty" says that files of the checkout are missing in a source distribution, not that any differ.
+    # "-dirty" says how a source distribution was unpacked (file modes), not that its code differs.
     return facts | {"commit": (facts.get("commit") or "unknown").removesuffix("-dirty")}
 
 
