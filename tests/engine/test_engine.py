@@ -332,6 +332,32 @@ def test_shutdown_and_cancel_interrupt_a_long_prompt():
         assert [event.finish_reason for event in events] == ["cancelled"]
 
 
+def test_shutdown_interrupts_again_when_the_first_time_came_too_early():
+    class Deaf(FakeBackend):
+        """Hears the third interrupt."""
+
+        def forward(self, plan):
+            self.is_computing.set()
+            assert self.heard.wait(30)
+            self.interrupt_next_forward = True
+            super().forward(plan)
+
+        def interrupt(self):
+            super().interrupt()
+            if self.interrupts == 3:
+                self.heard.set()
+
+    backend, events = Deaf(), []
+    backend.is_computing, backend.heard = threading.Event(), threading.Event()
+    engine = Engine(backend, events.extend)
+    engine.start()
+    engine.submit(GenerationRequest("a", (1,)))
+    assert backend.is_computing.wait(30)
+    engine.shutdown(30)
+    assert not engine.is_alive
+    assert [event.finish_reason for event in events] == ["cancelled"]
+
+
 def test_a_listener_that_raises_ends_the_engine_and_the_rest_of_the_requests():
     heard = []
 

@@ -268,6 +268,14 @@ def test_an_answer_may_end_in_mid_draft(prompt, fields, text, reason, forks_anyw
     assert desk.backend.used == desk.engine.stats().cached_cells
 
 
+def test_cells_of_what_was_never_said_are_not_kept():
+    desk = Desk(**BIG, proposals=FixedProposals(1, 2, 3, 4, 5))
+    desk.submit("a", LONG, max_tokens=20, stop=("44 ",))
+    desk.run()
+    assert desk.text("a") == "41 42 43 "
+    assert desk.backend.used == desk.engine.stats().cached_cells == 44
+
+
 def test_drafts_end_where_the_model_was_trained_to():
     desk = Desk(context_tokens=200, proposals=FixedProposals(*range(1, 17)))
     desk.backend.sequence_tokens = 30

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 OnStep = Callable[[list[TokenEvent]], None]
 _Result = TypeVar("_Result")
+_INTERRUPT_SECONDS = 0.05
 
 
 class Engine:
@@ -106,9 +107,10 @@ class Engine:
     def shutdown(self, timeout_seconds: float | None = None) -> None:
         """Cancel everything and end the loop; waits for it."""
         self._inbox.put(self._stop)
-        if self._thread.is_alive():
-            self._backend.interrupt()
-            self._thread.join(timeout_seconds)
+        ends = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while self._thread.is_alive() and (ends is None or time.monotonic() < ends):
+            self._backend.interrupt()  # again and again: one that comes just before a forward is lost
+            self._thread.join(_INTERRUPT_SECONDS)
 
     def stats(self) -> EngineStats:
         """What runs, waits and is kept. Any thread may ask; a snapshot taken in mid-step may be a step old."""

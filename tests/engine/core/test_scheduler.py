@@ -1,6 +1,7 @@
 import pytest
 
 from labkit.engine.core.kv_cache import KvCache
+from labkit.engine.core.moves import Drop, Identity
 from labkit.engine.core.prefix_tree import common_length
 from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.core.sequence import Sequence
@@ -86,7 +87,12 @@ def test_drafts_are_cut_where_logits_or_cells_end():
     for each in desk.running:
         each.tokens.append(1)
         each.draft = (7, 8, 9)
-    assert [span.draft for span in desk.plan((), EVERYTHING).spans] == [(7, 8), ()]
+    plan = desk.plan((), EVERYTHING)
+    assert [span.draft for span in plan.spans] == [(7, 8), ()]
+    for span in plan.spans:
+        desk.commit(span, 1 if span.draft else 0)
+    assert [each.draft for each in desk.running] == [(), ()]
+    assert [each.num_computed for each in desk.running] == [5, 4]
 
 
 def test_admission_keeps_room_for_what_was_promised():
@@ -119,8 +125,6 @@ def test_a_follower_does_not_wait_for_a_short_beginning():
 def test_no_cells_are_shared_between_tenants():
     desk = scheduler(num_cells=200, batch_tokens=64, max_logits=64)
     prompt = tuple(range(1, 41))
-    from labkit.engine.core.moves import Identity
-
     for name in "ab":
         request = GenerationRequest(name, prompt, max_tokens=10, tenant=name)
         desk.add(Sequence(request, arrived=0.0, identity=Identity(tenant=name)))
@@ -299,3 +303,29 @@ def test_nobody_waits_for_what_is_computed_already(forks_anywhere):
     desk.add(Sequence(GenerationRequest("late", (*range(1, 51), 7), max_tokens=1), arrived=1.0))
     assert names(admit(desk)) == ["late"]
     assert desk.running[1].num_computed == (50 if forks_anywhere else 0)
+
+
+def test_the_part_of_the_oldest_is_not_taken_from_the_others_twice():
+    desk = scheduler(num_cells=400)
+    for name, length in (("short", 2), ("old", 6), ("long", 30)):
+        desk.add(sequence(name, length))
+    admit(desk)
+    desk.running[1].arrived = -1.0
+    assert sizes(desk.plan((), EVERYTHING)) == [("short", 2, True), ("old", 6, True), ("long", 8, False)]
+
+
+def test_starting_over_gives_everything_back_and_takes_from_a_slower_tier():
+    desk = scheduler(num_cells=400, batch_tokens=64)
+    desk.add(sequence("a", 40))
+    admit(desk)
+    for span in desk.plan((), EVERYTHING).spans:
+        desk.commit(span)
+    again = sequence("a", 40)
+    desk.add(again)
+    admit(desk)
+    assert (again.num_computed, again.num_cached, again.cached_from) == (39, 39, "device")
+    assert desk.start_over(again) == [Drop(again.slot, 0)]
+    assert (again.num_computed, again.num_cached, again.cached_from) == (0, 0, None)
+    desk.restore(again, 35, "host")
+    assert (again.num_computed, again.num_cached, again.cached_from) == (35, 35, "host")
+    desk.check_integrity()
