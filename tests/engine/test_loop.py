@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fakes.desk import Desk
-from fakes.proposals import GuessingProposals
-from labkit.engine.types import AdapterUse, Constraint, GenerationRequest
-from labkit.errors import ForwardError, QueueFullError
+from fakes.proposals import FixedProposals, GuessingProposals
+from labkit.engine.types import AdapterUse, GenerationRequest
+from labkit.errors import ForwardError, InvalidRequestError, QueueFullError
 
 LONG = range(1, 41)
 BIG = {"context_tokens": 2000, "num_slots": 16, "max_running": 8, "batch_tokens": 64}
@@ -16,22 +16,6 @@ BIG = {"context_tokens": 2000, "num_slots": 16, "max_running": 8, "batch_tokens"
 
 def count_up(last, count):
     return "".join(f"{last + n} " for n in range(1, count + 1))
-
-
-class FixedProposals:
-    """Proposes the same tokens at every step."""
-
-    def __init__(self, *draft):
-        self.draft = draft
-
-    def propose(self, sequence, forced, num_decoding, seconds):
-        return tuple(sequence.tokens[-1] + offset for offset in self.draft)
-
-    def learn(self, sequence, num_drafted, num_accepted, tokens):
-        pass
-
-    def forget(self, sequence):
-        pass
 
 
 # Failures
@@ -92,6 +76,29 @@ def test_a_forward_that_fails_once_ends_nobody_of_several():
     assert (desk.text("a"), desk.text("b")) == (count_up(1, 8), count_up(101, 8))
     together = [len(plan.spans) for plan in desk.backend.plans]
     assert together == [2, 1, 1, 2, 2, 2, 2, 2, 2]
+
+
+def test_one_that_cannot_be_sampled_ends_alone():
+    desk = Desk(**BIG)
+    desk.submit("a", LONG, max_tokens=8)
+    desk.submit("b", [101], max_tokens=8)
+    desk.engine.step()
+    desk.backend.speechless.add("a")
+    desk.run()
+    assert isinstance(desk.last("a").error, InvalidRequestError)
+    assert desk.text("b") == count_up(101, 8)
+    assert desk.engine.stats().cached_slots == 0
+
+
+def test_text_that_was_held_back_comes_with_a_cancel():
+    desk = Desk()
+    desk.submit("a", [1], max_tokens=9, stop=("3 9",))
+    for _ in range(2):
+        desk.engine.step()
+    assert desk.text("a") == "2 "
+    desk.engine.cancel("a")
+    desk.run()
+    assert desk.text("a") == "2 3 "
 
 
 def test_a_long_prompt_is_worth_interrupting_a_short_one_is_not():
@@ -238,66 +245,6 @@ def test_a_prompt_alone_takes_the_whole_forward():
     desk.submit("a", range(1, 1500), max_tokens=1, ignore_eos=True)
     desk.run()
     assert desk.backend.batch_sizes == [512, 512, 475]
-
-
-# Drafts
-
-
-@pytest.mark.parametrize(
-    ("prompt", "fields", "text", "reason"),
-    [
-        ([1], {"max_tokens": 6}, "2 3 4 5 6 7 ", "length"),
-        ([1], {"max_tokens": 9, "stop": ("4 ",)}, "2 3 ", "stop"),
-        ([996], {"max_tokens": 9}, "997 998 999 ", "stop"),
-        ([996], {"max_tokens": 9, "ignore_eos": True}, count_up(996, 9), "length"),
-        ([1], {}, count_up(1, 39), "length"),
-    ],
-)
-@pytest.mark.parametrize("forks_anywhere", [True, False])
-def test_an_answer_may_end_in_mid_draft(prompt, fields, text, reason, forks_anywhere):
-    desk = Desk(context_tokens=40, proposals=FixedProposals(1, 2, 3, 4, 5), forks_anywhere=forks_anywhere)
-    desk.submit("a", prompt, logprobs=0, **fields)
-    desk.run()
-    last = desk.last("a")
-    assert (desk.text("a"), last.finish_reason) == (text, reason)
-    tokens = [token for event in desk.events for token in event.tokens]
-    assert [each.token for event in desk.events for each in event.logprobs] == tokens
-    assert last.usage.completion_tokens == len(tokens) == desk.engine.stats().counters.generated_tokens
-    assert last.usage.accepted_tokens > 0
-    assert len(desk.backend.plans) < len(tokens)
-    assert desk.backend.used == desk.engine.stats().cached_cells
-
-
-def test_cells_of_what_was_never_said_are_not_kept():
-    desk = Desk(**BIG, proposals=FixedProposals(1, 2, 3, 4, 5))
-    desk.submit("a", LONG, max_tokens=20, stop=("44 ",))
-    desk.run()
-    assert desk.text("a") == "41 42 43 "
-    assert desk.backend.used == desk.engine.stats().cached_cells == 44
-
-
-def test_drafts_end_where_the_model_was_trained_to():
-    desk = Desk(context_tokens=200, proposals=FixedProposals(*range(1, 17)))
-    desk.backend.sequence_tokens = 30
-    desk.submit("a", range(1, 20))
-    desk.run()
-    assert desk.text("a") == count_up(19, 11)
-    assert max(start + tokens + len(draft) for start, tokens, draft in desk.spans("a")) <= 30
-
-
-def test_what_a_constraint_forces_is_proposed():
-    desk = Desk(proposals=ForcedProposals())
-    desk.backend.forced["a"] = (2, 3)
-    desk.submit("a", [0, 1], max_tokens=1, constraint=Constraint("lark", "x"))
-    desk.submit("b", [1], max_tokens=3)
-    desk.backend.forced["b"] = (7,)
-    desk.run()
-    assert all(draft == () for _, _, draft in desk.spans("b"))
-
-
-class ForcedProposals(FixedProposals):
-    def propose(self, sequence, forced, num_decoding, seconds):
-        return forced
 
 
 # Log-probabilities, audits, counters

@@ -55,6 +55,7 @@ class FakeBackend:
         self.forced: dict[str, tuple[int, ...]] = {}
         self.fail_next_forward = False
         self.poisoned: set[str] = set()
+        self.speechless: set[str] = set()
         self.interrupt_next_forward = False
         self.lose_next_window = False
         self.interrupts = 0
@@ -129,6 +130,8 @@ class FakeBackend:
 
     def sample(self, request_id: str, row: int):
         assert self._row_owner[row] == request_id
+        if request_id in self.speechless:
+            raise InvalidRequestError("a constraint that leads nowhere")
         self.opened[request_id] += 1
         token = self._rows[row]
         return token, TokenLogprob(token, -0.5) if request_id in self.asks_logprobs else None

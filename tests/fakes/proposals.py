@@ -18,3 +18,26 @@ class GuessingProposals:
 
     def forget(self, sequence):
         self.known.discard(sequence)
+
+
+class FixedProposals:
+    """Proposes the same tokens at every step."""
+
+    def __init__(self, *draft):
+        self.draft = draft
+
+    def propose(self, sequence, forced, num_decoding, seconds):
+        return tuple(sequence.tokens[-1] + offset for offset in self.draft)
+
+    def learn(self, sequence, num_drafted, num_accepted, tokens):
+        pass
+
+    def forget(self, sequence):
+        pass
+
+
+class ForcedProposals(FixedProposals):
+    """Proposes what a constraint forces, and nothing else."""
+
+    def propose(self, sequence, forced, num_decoding, seconds):
+        return forced
