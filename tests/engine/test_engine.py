@@ -310,7 +310,7 @@ def test_shutdown_and_cancel_interrupt_a_long_prompt():
 
         def forward(self, plan):
             self.is_computing.set()
-            assert self.interrupted.wait(30)
+            assert self.interrupted.wait(10)
             self.interrupted.clear()
             self.interrupt_next_forward = True
             super().forward(plan)
@@ -319,14 +319,21 @@ def test_shutdown_and_cancel_interrupt_a_long_prompt():
             self.interrupted.set()
 
     for end in ("shutdown", "cancel"):
-        events = []
+        events, heard = [], threading.Event()
+
+        def on_step(new, events=events, heard=heard):
+            events.extend(new)
+            heard.set()
+
         backend = Slow(context_tokens=1000)
-        engine = Engine(backend, events.extend)
+        engine = Engine(backend, on_step)
         engine.start()
         engine.submit(GenerationRequest("a", tuple(range(1, 500))))
         assert backend.is_computing.wait(30)
         if end == "cancel":
             engine.cancel("a")
+            assert heard.wait(10)
+            assert engine.is_alive
         engine.shutdown(30)
         assert not engine.is_alive
         assert [event.finish_reason for event in events] == ["cancelled"]
