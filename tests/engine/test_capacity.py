@@ -1,21 +1,33 @@
 import pytest
 
-from labkit.engine.capacity import Capacity, capacity_of
+from labkit.engine.capacity import HOST_CACHE_BYTES, CacheBudget, cache_budget
 from labkit.engine.types import EngineConfig
 
+PLENTY = 64 << 30
 
-@pytest.mark.parametrize(
-    ("config", "is_full", "expected"),
-    [
-        (EngineConfig(num_slots=8), True, Capacity(8, 72, 128)),
-        (EngineConfig(num_slots=8), False, Capacity(8, 12, 128)),
-        (EngineConfig(num_slots=2), False, Capacity(2, 4, 34)),
-        (EngineConfig(num_slots=250), True, Capacity(250, 256, 256)),
-        (EngineConfig(num_slots=1000), True, Capacity(256, 256, 256)),
-        (EngineConfig(num_slots=8, cached_slots=0), True, Capacity(8, 8, 128)),
-        (EngineConfig(num_slots=0, cached_slots=-5), True, Capacity(1, 1, 17)),
-        (EngineConfig(num_slots=8, cached_slots=0, batch_tokens=32), True, Capacity(8, 8, 32)),
-    ],
-)
-def test_slots_follow_the_memory_and_llama_cpp_s_limits(config, is_full, expected):
-    assert capacity_of(config, is_full_attention=is_full) == expected
+
+def budget(*, on_accelerator=False, forks_anywhere=True, free_bytes=PLENTY, **config):
+    return cache_budget(
+        EngineConfig(**config), on_accelerator=on_accelerator, forks_anywhere=forks_anywhere, free_bytes=free_bytes
+    )
+
+
+def test_on_a_processor_finished_sequences_leave_the_cells():
+    assert budget() == CacheBudget(0, HOST_CACHE_BYTES)
+
+
+def test_a_small_machine_keeps_less():
+    assert budget(free_bytes=800) == CacheBudget(0, 100)
+
+
+@pytest.mark.parametrize("fields", [{"host_cache_bytes": 0}, {"on_accelerator": True}])
+def test_without_a_second_tier_they_stay_where_they_are(fields):
+    assert budget(**fields) == CacheBudget(None, 0)
+
+
+def test_memory_that_only_whole_sequences_can_be_copied_from_stays():
+    assert budget(forks_anywhere=False) == CacheBudget(None, HOST_CACHE_BYTES)
+
+
+def test_what_the_user_says_counts():
+    assert budget(cache_bytes=5, host_cache_bytes=7, on_accelerator=True) == CacheBudget(5, 7)

@@ -10,7 +10,7 @@ class GuessingProposals:
         self.known.add(sequence)
         last = sequence.tokens[-1]
         right = len(sequence.tokens) % 5
-        return tuple(last + n + 1 for n in range(right)) + (7, 7)
+        return (*(last + n + 1 for n in range(right)), 7, 7)
 
     def learn(self, sequence, num_drafted, num_accepted, tokens):
         assert len(tokens) == num_accepted + 1

@@ -111,6 +111,6 @@ def test_stats_tell_of_hits(client, endpoint):
 
     def hits():
         models = httpx2.get(f"{endpoint.url}/labkit/stats", trust_env=False).json()["models"]
-        return models["nano"]["engine"].get("counters", {}).get("device_hits", 0)
+        return models["nano"]["engine"].get("counters", {}).get("host_hits", 0)
 
     assert wait_for(hits) > 0

@@ -40,11 +40,11 @@ CachedSlots = Annotated[
 ]
 CacheSize = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Most memory of those, as 512MiB.  [default: all free]"),
+    typer.Option(metavar="SIZE", help="Most KV cells of those, as 512MiB.  [default: none on a processor]"),
 ]
 HostCache = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Memory for prefixes that had to leave.  [default: none]"),
+    typer.Option(metavar="SIZE", help="Memory beside the KV cells for them.  [default: 1GiB at most]"),
 ]
 DiskCache = Annotated[
     str | None,

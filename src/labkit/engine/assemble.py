@@ -3,7 +3,11 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
+import psutil
+
+from labkit.engine.capacity import cache_budget
 from labkit.engine.drafting import PromptDrafter
 from labkit.engine.engine import Engine, OnStep
 from labkit.engine.native import library
@@ -28,8 +32,15 @@ class AssembledEngine(Engine):
     def __init__(self, backend: NativeBackend, on_step: OnStep, config: EngineConfig) -> None:
         """Load the draft model, if any, and open the tiers. Blocks; raises ModelLoadError and InputError."""
         self.backend = backend
+        budget = cache_budget(
+            config,
+            on_accelerator=backend.on_accelerator,
+            forks_anywhere=backend.forks_anywhere,
+            free_bytes=psutil.virtual_memory().available,
+        )
+        config = replace(config, cache_bytes=budget.device_bytes, host_cache_bytes=budget.host_bytes)
         self._draft_model = _draft_model(backend, config)
-        self._saved = _saved_prefixes(backend, config)
+        self._saved = _saved_prefixes(backend, config, budget.host_bytes)
         super().__init__(
             backend,
             on_step,
@@ -81,15 +92,18 @@ def _proposals(config: EngineConfig, draft_model: DraftModel | None, backend: Na
     return Speculation(draft_model or PromptDrafter(), clock=clock)
 
 
-def _saved_prefixes(backend: NativeBackend, config: EngineConfig) -> SavedPrefixes | None:
-    if not config.host_cache_bytes and not (config.disk_cache_bytes and config.disk_cache_folder):
+def _saved_prefixes(backend: NativeBackend, config: EngineConfig, host_bytes: int) -> SavedPrefixes | None:
+    on_disk = bool(config.disk_cache_bytes and config.disk_cache_folder)
+    if not host_bytes and not on_disk:
         return None
     context = backend.context
     tiers = PrefixTiers(
-        host_bytes=config.host_cache_bytes,
+        host_bytes=host_bytes,
         disk_bytes=config.disk_cache_bytes,
         folder=config.disk_cache_folder,
         forks_anywhere=backend.forks_anywhere,
     )
     shape = (f"kind={context.cells.kind}", f"device_layers={config.gpu_layers}")
-    return SavedPrefixes(tiers, model=model_digest(backend.model.path), build=library.build(), context=shape)
+    # Reading the whole file for its digest takes time: what stays in this process does not need it.
+    model = model_digest(backend.model.path) if on_disk else backend.model.path.name
+    return SavedPrefixes(tiers, model=model, build=library.build(), context=shape)

@@ -37,3 +37,33 @@ def capacity_of(config: EngineConfig, *, is_full_attention: bool) -> Capacity:
     slots = running + max(0, min(wanted, MAX_SLOTS - running))
     speculative = min(config.batch_tokens, running * LOGITS_PER_SEQUENCE, MAX_LOGITS)
     return Capacity(running, slots, max(slots, speculative))
+
+
+@dataclass(frozen=True, slots=True)
+class CacheBudget:
+    """Bytes for finished sequences: on the device (None: all cells that are free) and in the process's memory.
+
+    Where the model runs on the processor, both are the same memory, and a finished sequence is better copied out:
+    every kept cell slows every later token, because attention walks over it (8,192 of them cost a 0.5B model a
+    quarter of its speed), and copying it back takes microseconds. Memory that only whole sequences can be copied
+    from stays where it is: there are few of them.
+    """
+
+    device_bytes: int | None
+    host_bytes: int
+
+
+HOST_CACHE_BYTES = 1 << 30
+HOST_CACHE_SHARE = 8
+"""One part in so many of the free memory, at most, unless the user says otherwise."""
+
+
+def cache_budget(config: EngineConfig, *, on_accelerator: bool, forks_anywhere: bool, free_bytes: int) -> CacheBudget:
+    """What `config` asks for, and the defaults where it is silent. `free_bytes`: of the system's memory. Pure."""
+    host = config.host_cache_bytes
+    if host is None:
+        host = 0 if on_accelerator else min(HOST_CACHE_BYTES, free_bytes // HOST_CACHE_SHARE)
+    device = config.cache_bytes
+    if device is None and host and forks_anywhere and not on_accelerator:
+        device = 0
+    return CacheBudget(device, host)

@@ -6,7 +6,7 @@ from labkit.engine.core import moves
 from labkit.engine.slower_tiers import Found
 from labkit.engine.tiers import Identity, PrefixTiers, StoredPrefix, TierStats
 
-LEAST_GAIN_TOKENS = 32
+LEAST_GAIN_TOKENS = 8
 """A state is not worth loading for fewer tokens than that."""
 MOST_LOADED_PER_GAINED = 32
 """Nor when more cells than that are loaded for each one gained: on a processor a cell from disk costs a small part of a

@@ -265,8 +265,8 @@ class EngineConfig:
         max_waiting: requests that may wait for a slot; one more is refused.
         max_wait_seconds: a request that waited this long for a slot is refused; None waits for ever.
         itl_target_seconds: prompt chunks beside running streams are sized so that a step takes about this long.
-        cache_bytes: most bytes of device KV cells kept for finished sequences; None allows all that are free.
-        host_cache_bytes: budget of the second tier, in the memory of the process; 0 turns it off.
+        cache_bytes: most bytes of device KV cells kept for finished sequences; None chooses (`capacity.CacheBudget`).
+        host_cache_bytes: budget of the second tier, in the memory of the process; 0 turns it off, None chooses.
         disk_cache_bytes, disk_cache_folder: budget and place of the third tier, which survives a restart.
         speculation: "prompt" proposes tokens from the text so far where that pays; "draft" asks a small model.
         draft_model: path of the small model.
@@ -287,7 +287,7 @@ class EngineConfig:
     max_wait_seconds: float | None = None
     itl_target_seconds: float = 0.25
     cache_bytes: int | None = None
-    host_cache_bytes: int = 0
+    host_cache_bytes: int | None = None
     disk_cache_bytes: int = 0
     disk_cache_folder: Path | None = None
     speculation: Literal["off", "prompt", "draft"] = "prompt"

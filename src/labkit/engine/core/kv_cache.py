@@ -12,8 +12,6 @@ from labkit.engine.core.slots import Slots
 
 MIN_KEPT_TOKENS = 16
 """Shorter sequences are computed again faster than they are looked after."""
-MIN_SAVED_TOKENS = 64
-"""Shorter ones are not worth a copy to a slower tier."""
 
 
 class KvCache:
@@ -161,7 +159,7 @@ class KvCache:
 
     def _evict(self, slot: int) -> list[Move]:
         saved: list[Move] = []
-        if self._saves and self.tree.length(slot) >= MIN_SAVED_TOKENS and not self.tree.is_covered(slot):
+        if self._saves and self.tree.length(slot) >= MIN_KEPT_TOKENS and not self.tree.is_covered(slot):
             saved.append(Save(slot, self._identity(slot), tuple(self.tree.path(slot))))
         return saved + self._drop(slot)
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from labkit.engine.capacity import capacity_of
 from labkit.engine.core.plan import BatchPlan
+from labkit.engine.native import library
 from labkit.engine.native.adapter import NativeAdapters
 from labkit.engine.native.context import NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
@@ -30,11 +31,15 @@ class _Sampling:
 
 
 class NativeBackend:
-    """Implements `labkit.engine.core.backend.Backend` over llama.cpp."""
+    """Implements `labkit.engine.core.backend.Backend` over llama.cpp.
+
+    `on_accelerator`: layers may run outside the processor, in memory of their own.
+    """
 
     def __init__(self, path: Path, config: EngineConfig) -> None:
         """Load the model and make its context. Raises ModelLoadError."""
         self.model = NativeModel(path, gpu_layers=config.gpu_layers)
+        self.on_accelerator = config.gpu_layers != 0 and library.has_accelerator()
         try:
             self._make_context(config)
         except Exception:

@@ -1,7 +1,8 @@
 """The tokens that a native sampler looks at: as few as give the same answer, because each one costs time.
 
 A vocabulary of 152,000 tokens takes llama.cpp 0.25 ms to copy and 2 ms to turn into probabilities. Here numpy finds
-the few that can be chosen, in the original order, and only those go through the native chain (benchmarks/native_calls.py).
+the few that can be chosen, in the original order, and only those go through the native chain
+(benchmarks/native_calls.py).
 """
 
 import ctypes

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Sequence
 
-import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
 from labkit.engine.core.threads import ThreadController, ladder
+from labkit.engine.native import library
 from labkit.engine.native.embedding import NativeEmbeddingContext
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.threads import usable_cores
@@ -100,5 +100,5 @@ class NativeEmbeddingBackend:
 
 
 def _batch_tokens(config: EngineConfig) -> int:
-    on_accelerator = config.gpu_layers != 0 and llama_cpp.llama_supports_gpu_offload()
+    on_accelerator = config.gpu_layers != 0 and library.has_accelerator()
     return config.ubatch_tokens if on_accelerator else CPU_BATCH_TOKENS

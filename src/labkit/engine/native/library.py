@@ -69,3 +69,9 @@ def build() -> str:
     """What tells this native library from any other: its version, and the CPU and device features it uses."""
     initialize()
     return f"{llama_cpp.__version__} {llama_cpp.llama_print_system_info().decode(errors='replace')}"
+
+
+def has_accelerator() -> bool:
+    """Whether this native library can put layers on something other than the processor."""
+    initialize()
+    return bool(llama_cpp.llama_supports_gpu_offload())

@@ -6,10 +6,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-import llama_cpp
 import psutil
 
 from labkit.engine.core.threads import ThreadController, ladder
+from labkit.engine.native import library
 from labkit.engine.native.context import NativeContext
 
 logger = logging.getLogger("labkit.engine")
@@ -59,7 +59,7 @@ class AdaptiveThreads:
     def prepare(self) -> None:
         """Measure where to begin: up to about a second. Empties the context."""
         single, large = measure_best_threads(self._context, self._counts)
-        if not llama_cpp.llama_supports_gpu_offload():  # else a forward may return before its work is done
+        if not library.has_accelerator():  # else a forward may return before its work is done
             self._controller = ThreadController(self._counts, single=single, large=large)
         logger.info("threads: %d for one token, %d for many", single, large)
 
