@@ -21,6 +21,8 @@ def steep(tokens: int) -> float:
 class SlowDrafter:
     """A draft model as slow as its clock says."""
 
+    is_free = False
+
     def __init__(self, seconds_per_token: float) -> None:
         self.now = 0.0
         self.calls = 0
@@ -104,3 +106,18 @@ def test_the_time_of_a_draft_model_counts():
         speculation = Speculation(drafter, clock=lambda drafter=drafter: drafter.now)
         run(speculation, sequence_of([1]), [1] * 5000, 100)
         assert (drafter.calls > 50) == is_used
+
+
+def test_the_length_of_drafts_grows_with_what_they_won():
+    def processor(tokens):  # a small model here: what a forward of 17 costs is five more of one token
+        return 0.024 + 0.008 * (tokens - 1)
+
+    pattern = list(range(1000, 1008)) * 40
+    lengths = run(Speculation(PromptDrafter()), sequence_of(pattern[:48]), pattern, 20, processor)
+    assert lengths[0] <= 2  # little is risked before anything was won
+    assert max(lengths) == 16
+
+
+def test_where_no_draft_can_pay_none_is_sent_however_right_it_would_be():
+    pattern = list(range(1000, 1008)) * 40
+    assert not any(run(Speculation(PromptDrafter()), sequence_of(pattern[:48]), pattern, 40, steep))

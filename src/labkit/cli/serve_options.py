@@ -31,7 +31,7 @@ ItlTarget = Annotated[
     typer.Option(
         min=0.001,
         metavar="SECONDS",
-        help="Longest step while prompts are read beside running answers.  [default: 0.25]",
+        help="Longest step while prompts are read beside running answers.  [default: 0.5]",
     ),
 ]
 CachedSlots = Annotated[

@@ -28,7 +28,7 @@ from labkit.errors import (
 
 logger = logging.getLogger(__name__)
 
-MIN_CHUNK_TOKENS = 64
+MIN_CHUNK_TOKENS = 128
 """Smaller prompt chunks cost more in repeated reading of the weights than they give to running streams."""
 LONG_FORWARD_SECONDS = 0.2
 """A cancelled prompt interrupts a forward that is expected to take longer."""

@@ -19,6 +19,7 @@ class Speculation:
         self._policy: SpeculationPolicy | None = None
         self._drafts_of_step = 0
         self._forced: set[str] = set()
+        self._shadows: dict[str, tuple[int, ...]] = {}
 
     def propose(
         self,
@@ -39,12 +40,17 @@ class Speculation:
             draft = forced[:count]
             self._forced.add(request_id)
         else:
-            count = policy.decide(request_id, batch_tokens=batch_tokens, num_sequences=num_decoding, room=room)
-            draft = self._draft(policy, request_id, sequence.tokens, count) if count else ()
+            free = self._drafter.is_free
+            count = policy.decide(
+                request_id, batch_tokens=batch_tokens, num_sequences=num_decoding, room=room, probes=not free
+            )
+            draft = self._draft(policy, request_id, sequence.tokens, count or free) if count or free else ()
+            if free and not count:
+                self._shadows[request_id], draft = draft, ()
         self._drafts_of_step += len(draft)
         return draft
 
-    def learn(self, sequence: Sequence, num_drafted: int, num_accepted: int, tokens: list[int]) -> None:  # noqa: ARG002
+    def learn(self, sequence: Sequence, num_drafted: int, num_accepted: int, tokens: list[int]) -> None:
         """See Proposals.learn. Forced tokens tell nothing about the drafter."""
         self._drafts_of_step = 0
         request_id = sequence.request.request_id
@@ -52,11 +58,14 @@ class Speculation:
             self._forced.discard(request_id)
         elif self._policy is not None:
             self._policy.observe(request_id, num_drafted, num_accepted)
+            if shadow := self._shadows.pop(request_id, ()):
+                self._policy.observe_shadow(request_id, was_right=shadow[0] == tokens[0])
 
     def forget(self, sequence: Sequence) -> None:
         """See Proposals.forget."""
         request_id = sequence.request.request_id
         self._forced.discard(request_id)
+        self._shadows.pop(request_id, None)
         self._drafter.forget(request_id)
         if self._policy is not None:
             self._policy.forget(request_id)

@@ -285,7 +285,7 @@ class EngineConfig:
     max_threads: int | None = None
     max_waiting: int = 64
     max_wait_seconds: float | None = None
-    itl_target_seconds: float = 0.25
+    itl_target_seconds: float = 0.5
     cache_bytes: int | None = None
     host_cache_bytes: int | None = None
     disk_cache_bytes: int = 0

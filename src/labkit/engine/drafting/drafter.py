@@ -9,6 +9,11 @@ from labkit.engine.drafting.lookup import PromptLookup
 class Drafter(Protocol):
     """Proposes tokens for running sequences. The loop alone calls it."""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a proposal costs next to nothing, so that it is also made to see whether it would be right."""
+        ...
+
     def propose(self, sequence_id: str, tokens: Sequence[int], max_tokens: int) -> tuple[int, ...]:
         """At most `max_tokens` tokens that may follow `tokens`, the whole sequence so far."""
         ...
@@ -20,6 +25,8 @@ class Drafter(Protocol):
 
 class PromptDrafter:
     """A Drafter by prompt look-up: an index for each sequence, kept up with its tokens."""
+
+    is_free = True
 
     def __init__(self) -> None:
         self._lookups: dict[str, PromptLookup] = {}

@@ -14,7 +14,7 @@ CANDIDATES = (1, 2, 3, 4, 6, 8, 12, 16)
 PREMIUM = 0.02  # of a sequence's own forward time may be lost by its probes
 POT_PREMIUM = 0.01  # of all forward time may be lent to new sequences for their first probe
 FIRST_LOAN = 0.5  # forwards
-MOST_SAVED = 4.0  # forwards that a sequence may lose again after it has won them
+MOST_SAVED = 8.0  # forwards that a sequence may lose again after it has won them: enough for a whole draft
 _FADING = 0.7
 _LEARNING = 0.25
 _PROBE_TOKENS = 2
@@ -55,11 +55,20 @@ class SpeculationPolicy:
         self._records: dict[str, _Record] = {}
         self._pot: float | None = None
 
-    def decide(self, sequence_id: str, *, batch_tokens: int, num_sequences: int, room: int = MAX_DRAFT) -> int:
+    def decide(
+        self,
+        sequence_id: str,
+        *,
+        batch_tokens: int,
+        num_sequences: int,
+        room: int = MAX_DRAFT,
+        probes: bool = True,
+    ) -> int:
         """Tokens to draft for a sequence in the coming forward; 0 where it would not pay. Call it once per step.
 
         `batch_tokens`: tokens of the forward so far, this sequence's own one and other drafts included.
         `num_sequences`: sequences that decode in it. `room`: most tokens that batch and KV cells still take.
+        `probes`: try short drafts now and then; not needed where `observe_shadow` tells.
         """
         share = self._seconds(num_sequences) / num_sequences
         record = self._record(sequence_id, share)
@@ -67,7 +76,8 @@ class SpeculationPolicy:
         record.balance = min(record.balance + PREMIUM * share, MOST_SAVED * share)
         most = min(room, self._max_draft)
         affordable = self._affordable(record, most)
-        return self._best(record, affordable, record.acceptance) or self._probe(record, affordable, most)
+        best = self._best(record, affordable, record.acceptance)
+        return best or (self._probe(record, affordable, most) if probes else 0)
 
     def observe(self, sequence_id: str, drafted: int, accepted: int) -> None:
         """Tell how a draft fared in the forward of the last `decide`; drafts of no tokens need not be told."""
@@ -80,6 +90,17 @@ class SpeculationPolicy:
         balance = record.balance + accepted * share - self._cost(record, drafted)
         # The floor keeps one cost of a busy moment from being paid off for ever.
         record.balance = max(min(balance, MOST_SAVED * share), -MOST_SAVED * share)
+
+    def observe_shadow(self, sequence_id: str, *, was_right: bool) -> None:
+        """Tell how a token fared that was proposed and not sent: what it would have won goes into the ledger."""
+        record = self._records.get(sequence_id)
+        if record is None:
+            return
+        record.accepted = record.accepted * _FADING + was_right
+        record.rejected = record.rejected * _FADING + (not was_right)
+        if was_right:
+            share = self._seconds(record.num_sequences) / record.num_sequences
+            record.balance = min(record.balance + share, MOST_SAVED * share)
 
     def worthwhile(self, count: int, *, batch_tokens: int, num_sequences: int) -> int:
         """How many of `count` tokens that are certain to be accepted pay for their place in the forward."""

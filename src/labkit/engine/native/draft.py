@@ -25,6 +25,8 @@ class DraftModel:
         computed_tokens: evaluated since the start.
     """
 
+    is_free = False
+
     def __init__(
         self,
         path: Path,
