@@ -113,7 +113,10 @@ class NativeAdapters:
     def _known(self, name: str) -> _Loaded:
         loaded = self._loaded.get(name)
         if loaded is None:
-            raise InvalidRequestError(f"there is no adapter named '{name}'", param="model", code="model_not_found")
+            known = ", ".join(sorted(self._loaded)) or "none is loaded: labkit serve MODEL --adapter NAME=FILE.gguf"
+            raise InvalidRequestError(
+                f"there is no adapter named '{name}'", param="lora", code="model_not_found", hint=f"known: {known}"
+            )
         return loaded
 
 
