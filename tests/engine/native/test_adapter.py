@@ -88,7 +88,7 @@ def test_an_adapter_that_is_set_can_be_unloaded(backend, adapters):
 def test_a_request_for_what_cannot_be_had(loaded, uses):
     with pytest.raises(InvalidRequestError) as caught:
         loaded.open(GenerationRequest("a", (1,), adapters=uses))
-    assert caught.value.param == "model"
+    assert caught.value.param == "lora"
 
 
 def test_names(loaded, adapters):

@@ -84,11 +84,11 @@ class NativeAdapters:
         """Raise InvalidRequestError for an unknown adapter, one named twice, or a scale that is no sensible number."""
         names = [use.name for use in uses]
         if len(set(names)) != len(names):
-            raise InvalidRequestError("an adapter is named twice", param="model")
+            raise InvalidRequestError("an adapter is named twice", param="lora")
         for use in uses:
             self._known(use.name)
             if not -MAX_SCALE <= use.scale <= MAX_SCALE:
-                raise InvalidRequestError(f"{use.scale} is no scale for an adapter", param="model")
+                raise InvalidRequestError(f"{use.scale} is no scale for an adapter", param="lora")
 
     def apply(self, uses: tuple[AdapterUse, ...]) -> None:
         """Set exactly these adapters for the next forward. A change costs llama.cpp a new graph."""
