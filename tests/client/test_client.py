@@ -35,13 +35,13 @@ def test_a_whole_answer(client):
 
 def test_a_stream(client):
     deltas = list(client.stream("echo", MESSAGES))
-    assert [delta.content for delta in deltas] == ["to", " be", " or", " not", "", ""]
-    assert deltas[4].finish_reason == "stop"
-    assert deltas[5].usage == TokenCounts(10, 4, 4)
+    assert "".join(delta.content for delta in deltas) == "to be or not"  # what comes at once may be one delta
+    assert deltas[-2].finish_reason == "stop"
+    assert deltas[-1].usage == TokenCounts(10, 4, 4)
 
 
 def test_options_that_are_none_are_left_out(client):
-    assert list(client.stream("echo", MESSAGES, temperature=None, max_tokens=1))[1].finish_reason == "length"
+    assert list(client.stream("echo", MESSAGES, temperature=None, max_tokens=1))[-2].finish_reason == "length"
 
 
 def test_closing_a_stream_cancels_the_request(client, served):
@@ -74,8 +74,8 @@ def test_errors_come_back_as_what_they_were(client, stream):
     with pytest.raises(errors.ModelNotFoundError, match="ecco"):
         ask_for("x", model="ecco")
     with pytest.raises(errors.InvalidRequestError, match="not supported") as invalid:
-        ask_for("x", n=3)
-    assert (invalid.value.param, invalid.value.code) == ("n", "unsupported_parameter")
+        ask_for("x", samplers=["top_k"])
+    assert (invalid.value.param, invalid.value.code) == ("samplers", "unsupported_parameter")
     with pytest.raises(errors.RequestTooLargeError):
         ask_for("x" * 9_000_000)
     with pytest.raises(errors.ForwardError, match="the forward failed"):

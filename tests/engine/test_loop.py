@@ -7,6 +7,7 @@ import pytest
 
 from fakes.desk import Desk
 from fakes.proposals import FixedProposals, GuessingProposals
+from labkit.engine.loop import MIN_CHUNK_TOKENS
 from labkit.engine.types import AdapterUse, GenerationRequest
 from labkit.errors import ForwardError, InvalidRequestError, QueueFullError
 
@@ -226,7 +227,7 @@ def test_a_leader_counts_as_of_the_best_lane_that_waits_for_it():
 # The size of prompt chunks
 
 
-@pytest.mark.parametrize(("target", "expected"), [(0.2, 200), (0.5, 500), (0.01, 65)])
+@pytest.mark.parametrize(("target", "expected"), [(0.2, 200), (0.5, 500), (0.01, MIN_CHUNK_TOKENS + 1)])
 def test_chunks_beside_running_streams_take_the_time_that_was_asked_for(target, expected):
     desk = Desk(context_tokens=20_000, num_slots=4, batch_tokens=1024, itl_target_seconds=target)
     desk.backend.seconds = lambda tokens: tokens / 1000

@@ -23,6 +23,8 @@ def load_core() -> None:
         os.putenv("GOMP_SPINCOUNT", str(SPIN_TURNS))  # not os.environ: nobody else is to see it
     try:
         import llama_cpp  # noqa: F401 - the variable must be set first
+    except Exception:  # noqa: BLE001 - `describe` tells what is wrong, and every other module raises it again
+        return
     finally:
         if chooses:
             os.unsetenv("GOMP_SPINCOUNT")
