@@ -44,8 +44,8 @@ class CacheBudget:
     """Bytes for finished sequences: on the device (None: all cells that are free) and in the process's memory.
 
     Where the model runs on the processor, both are the same memory, and a finished sequence is better copied out:
-    every kept cell slows every later token, because attention walks over it (8,192 of them cost a 0.5B model a
-    quarter of its speed), and copying it back takes microseconds. Memory that only whole sequences can be copied
+    every kept cell slows every later token, because attention walks over it (benchmarks/kept_cells.py), and copying
+    it back takes microseconds (benchmarks/prefix_restore.py). Memory that only whole sequences can be copied
     from stays where it is: there are few of them.
     """
 
