@@ -8,7 +8,9 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
+from labkit.engine.capacity import MAX_SLOTS
 from labkit.engine.native.batch import NativeBatch
+from labkit.engine.native.library import set_params
 from labkit.engine.native.model import NativeModel
 from labkit.errors import ForwardError, ModelLoadError
 from labkit.model import Pooling
@@ -20,7 +22,6 @@ POOLING_TYPES: dict[Pooling, int] = {
     "last": llama_cpp.LLAMA_POOLING_TYPE_LAST,
     "rank": llama_cpp.LLAMA_POOLING_TYPE_RANK,
 }
-MOST_SEQUENCES = 256
 Vector = npt.NDArray[np.float32]
 
 
@@ -49,7 +50,7 @@ class NativeEmbeddingContext:
         self._takes_encode = _takes_encode(model)
         self.pooling: Pooling = pooling
         self.batch_tokens = batch_tokens
-        self.max_inputs = max(1, min(num_sequences, MOST_SEQUENCES, batch_tokens))
+        self.max_inputs = max(1, min(num_sequences, MAX_SLOTS, batch_tokens))
         self.sequence_tokens = min(sequence_tokens, model.trained_context_tokens)
         self.size: int = (
             llama_cpp.llama_model_n_cls_out(model.pointer)
@@ -65,21 +66,27 @@ class NativeEmbeddingContext:
             llama_cpp.llama_free(self._pointer)
             self._pointer = self._open(whole=True, num_threads=num_threads)
             self._memory = llama_cpp.llama_get_memory(self._pointer)
+        self._model.acquire_context()  # a model freed before its context ends the process
         self._capacity: int = llama_cpp.llama_n_ubatch(self._pointer)
         self._batch = NativeBatch(self._capacity, vocab_size=model.vocab_size, num_slots=self.max_inputs)
 
     def _open(self, *, whole: bool, num_threads: int) -> Any:
         capacity = max(self.batch_tokens, self.sequence_tokens) if whole else self.batch_tokens
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = max(self.batch_tokens, self.sequence_tokens)
-        params.n_batch = params.n_ubatch = capacity
-        params.n_seq_max = self.max_inputs
-        params.n_threads = params.n_threads_batch = num_threads
-        params.embeddings = True
-        params.pooling_type = POOLING_TYPES[self.pooling]
-        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
-        params.kv_unified = True
-        params.no_perf = True
+        set_params(
+            params,
+            n_ctx=max(self.batch_tokens, self.sequence_tokens),
+            n_batch=capacity,
+            n_ubatch=capacity,
+            n_seq_max=self.max_inputs,
+            n_threads=num_threads,
+            n_threads_batch=num_threads,
+            embeddings=True,
+            pooling_type=POOLING_TYPES[self.pooling],
+            flash_attn_type=llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+            kv_unified=True,
+            no_perf=True,
+        )
         pointer = llama_cpp.llama_init_from_model(self._model.pointer, params)
         if not pointer:
             raise ModelLoadError(
@@ -100,6 +107,7 @@ class NativeEmbeddingContext:
         if self._pointer is not None:
             llama_cpp.llama_free(self._pointer)
             self._pointer = None
+            self._model.release_context()
 
     def set_threads(self, num_threads: int) -> None:
         """Threads from the next forward on."""
