@@ -51,6 +51,7 @@ class OperatingSystem(_Document):
         wsl: version of the Windows Subsystem for Linux; None outside it.
         python_bits: address width of this Python, 32 or 64.
         load_average: runnable processes over the last minute.
+        power_source: "mains" or "battery": a machine on its battery is slower.
     """
 
     name: str | None = None
@@ -64,6 +65,7 @@ class OperatingSystem(_Document):
     python_bits: int | None = None
     rosetta: bool | None = None
     load_average: float | None = None
+    power_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Cpu(_Document):
         affinity_cores: logical cores this process may run on.
         quota_cores: processor time a control group grants, in cores (1.5 = one and a half).
         last_level_cache_bytes: largest cache of one package.
+        threads_per_core: logical cores of one physical core.
+        numa_nodes: memory nodes that have processors; those without are other devices' memory (GH200).
     """
 
     model_name: str | None = None
@@ -87,6 +91,8 @@ class Cpu(_Document):
     affinity_cores: int | None = None
     quota_cores: float | None = None
     last_level_cache_bytes: int | None = None
+    threads_per_core: int | None = None
+    numa_nodes: int | None = None
 
     @property
     def usable_cores(self) -> int:
@@ -130,6 +136,9 @@ class Gpu(_Document):
         core_device: the name llama.cpp gives it ("CUDA0").
         usable: whether the installed core can use it; None when nobody knows (a hand-written profile).
         mig: a slice of a partitioned NVIDIA card.
+        pci_address: such as "0000:03:00.0": tells equal cards apart, and one card of two probes from two cards.
+        carve_out_bytes: of an integrated part, system memory that the firmware set aside for it.
+        num_cores: processing units, where the vendor sells one chip with several counts (Apple).
     """
 
     vendor: str | None = None
@@ -145,6 +154,9 @@ class Gpu(_Document):
     core_device: str | None = None
     usable: bool | None = None
     peak_bandwidth_bytes_per_second: float | None = None
+    pci_address: str | None = None
+    carve_out_bytes: int | None = None
+    num_cores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
