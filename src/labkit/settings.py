@@ -36,6 +36,11 @@ class Settings:
         return self.data_folder / "catalog"
 
     @property
+    def profiles_folder(self) -> Path:
+        """Machine profiles (*.toml, *.json) that a user drops in are found here by name."""
+        return self.data_folder / "profiles"
+
+    @property
     def measurements_folder(self) -> Path:
         """Measurements of this machine, kept between commands."""
         return self.data_folder / "measurements"

@@ -85,7 +85,7 @@ def test_when_nothing_fits_the_embedded_model_remains(tmp_path):
     ("words", "expected"),
     [
         (["--goal", "poetry"], "--goal takes one of: chat, code, tools, reasoning, embedding"),
-        (["--profile", "rtx-4090"], "did you mean rtx-4090-24gb"),
+        (["--profile", "rtx-4900"], "did you mean rtx-4090-24gb"),
         (["--profile", "zzzzz"], "raspberry-pi-5-8gb"),
         (["--ctx", "0"], "--ctx"),
         (["--top", "0"], "--top"),

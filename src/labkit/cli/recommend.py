@@ -1,6 +1,5 @@
 """`labkit recommend`: which model to run on this machine, and why."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -58,20 +57,9 @@ def recommend(
 
 def _profile(name_or_path: str | None, settings: "Settings") -> "HardwareProfile":
     """The machine asked for: this one by default."""
-    from labkit.catalog import nearest
-    from labkit.hardware import load_profile, load_shipped_profiles
+    from labkit.hardware import find_profile
 
-    if name_or_path is None:
-        return _this_machine(settings)
-    shipped = load_shipped_profiles()
-    if name_or_path in shipped:
-        return shipped[name_or_path]
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return load_profile(path)
-    near = nearest(name_or_path, shipped)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"name a TOML file or one of: {', '.join(sorted(shipped))}"
-    raise InputError(f"there is no machine profile '{name_or_path}'", hint=hint)
+    return _this_machine(settings) if name_or_path is None else find_profile(name_or_path, settings)
 
 
 def _this_machine(settings: "Settings") -> "HardwareProfile":

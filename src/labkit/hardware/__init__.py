@@ -4,7 +4,8 @@
 """
 
 from labkit.hardware.detect import detect_hardware
-from labkit.hardware.document import load_profile, load_shipped_profiles, parse_profile, render_toml
+from labkit.hardware.document import load_profile, parse_profile, render_toml
+from labkit.hardware.known import find_profile, known_profiles, load_shipped_profiles
 from labkit.hardware.measure import load_or_measure_bandwidth, measure_read_bandwidth
 from labkit.hardware.profile import (
     BandwidthMeasurement,
@@ -28,6 +29,8 @@ __all__ = [
     "Problem",
     "ThreadBandwidth",
     "detect_hardware",
+    "find_profile",
+    "known_profiles",
     "load_or_measure_bandwidth",
     "load_profile",
     "load_shipped_profiles",

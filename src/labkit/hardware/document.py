@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import InputError
 from labkit.hardware.profile import SCHEMA_VERSION, BandwidthMeasurement, HardwareProfile
-from labkit.resources import data_folder
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -46,11 +45,6 @@ def parse_profile(document: Any, source: str) -> HardwareProfile:
     except ValidationError as error:
         lines = [f"  - {'.'.join(map(str, item['loc'])) or 'document'}: {item['msg']}" for item in error.errors()]
         raise InputError(f"{source} is not a profile:\n" + "\n".join(lines), hint=_SHOW) from None
-
-
-def load_shipped_profiles() -> dict[str, HardwareProfile]:
-    """Every machine that comes with labkit, by file name without its ending."""
-    return {path.stem: load_profile(path) for path in sorted(data_folder("hardware_profiles").glob("*.toml"))}
 
 
 def parse_bandwidth(text: str) -> BandwidthMeasurement | None:

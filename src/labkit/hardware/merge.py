@@ -9,13 +9,9 @@ from dataclasses import dataclass, replace
 
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.profile import CoreDevice, FactSource, Gpu, Memory, NativeCore, Tier
+from labkit.hardware.tiers import best_tier
 
 _CORE = "native core"
-_TIERS: dict[str, Tier] = {
-    "CUDA": "cuda", "ROCm": "rocm", "HIP": "rocm", "Vulkan": "vulkan", "SYCL": "sycl", "OpenCL": "opencl",
-    "MUSA": "musa", "CANN": "cann", "Metal": "apple-silicon", "MTL": "apple-silicon",
-}  # fmt: skip
-_ORDER: tuple[Tier, ...] = ("cuda", "apple-silicon", "rocm", "sycl", "musa", "cann", "vulkan", "opencl")
 _METAL = ("Metal", "MTL")
 _VENDORS = (
     ("nvidia", {"nvidia", "geforce", "quadro", "tesla"}),
@@ -70,11 +66,7 @@ def is_gpu(device: CoreDevice) -> bool:
 
 def choose_tier(gpus: Iterable[Gpu]) -> Tier:
     """Tier of the best device that the installed core can use; a card it cannot use counts for nothing."""
-    tiers = {_TIERS.get(gpu.backend or "") for gpu in gpus if gpu.usable}
-    for tier in _ORDER:
-        if tier in tiers:
-            return tier
-    return "cpu"
+    return best_tier({gpu.backend for gpu in gpus if gpu.usable and gpu.backend})
 
 
 Entry = tuple[Gpu, dict[str, FactSource]]

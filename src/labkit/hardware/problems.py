@@ -5,18 +5,11 @@ from collections.abc import Iterator
 from labkit.hardware.merge import is_gpu
 from labkit.hardware.probes.native import rebuild_command
 from labkit.hardware.profile import Gpu, HardwareProfile, Problem, is_busy
+from labkit.hardware.tiers import advised_tier, backends_for
 from labkit.units import GIB, render_bytes
 
 LOW_MEMORY_BYTES = 2 * GIB
 LOW_DISK_BYTES = 5 * GIB
-# Vendor -> what to build the core for, its name, and the backends that would use the card.
-_BUILDS = {
-    "nvidia": ("cuda", "CUDA", {"CUDA", "Vulkan"}),
-    "amd": ("rocm", "ROCm", {"ROCm", "HIP", "Vulkan"}),
-    "apple": ("metal", "Metal", {"Metal", "MTL"}),
-    "intel": ("vulkan", "Vulkan", {"Vulkan", "SYCL"}),
-}
-_VULKAN = ("vulkan", "Vulkan", {"Vulkan"})
 # Without these instruction sets a core is several times slower; without the others somewhat.
 _ESSENTIAL = ("avx2", "dotprod")
 _HELPFUL = ("avx512", "matmul_int8")
@@ -120,8 +113,9 @@ def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
     if profile.os.name == "Darwin" and vendor != "apple":
         return Problem("note", f"{name} is not used: llama.cpp supports Metal on Apple silicon only")
     windows = profile.os.name == "Windows"
-    build, title, backends = _VULKAN if vendor == "amd" and windows else _BUILDS.get(vendor, _VULKAN)
-    if profile.native_core and backends & set(profile.native_core.backends):
+    advised = advised_tier(vendor, windows=windows)
+    build, title = advised.build, advised.backends[0]
+    if profile.native_core and backends_for(vendor) & set(profile.native_core.backends):
         if not profile.usable_gpus:
             return None  # the rule for a core that finds no device says it
         return Problem("note", f"the installed core does not list {name}", "see whether CUDA_VISIBLE_DEVICES hides it")

@@ -1,17 +1,13 @@
 """The one line that a person wants to know about a machine. Pure; it predicts nothing about any model."""
 
 from labkit.hardware.profile import HardwareProfile
+from labkit.hardware.tiers import tier_rule
 from labkit.units import render_bytes
-
-_NAMES = {
-    "cpu": "CPU", "apple-silicon": "Apple silicon", "cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan",
-    "sycl": "SYCL", "opencl": "OpenCL", "musa": "MUSA", "cann": "CANN",
-}  # fmt: skip
 
 
 def tier_name(profile: HardwareProfile) -> str:
     """The tier as people write it."""
-    return _NAMES[profile.tier]
+    return tier_rule(profile.tier).name
 
 
 def render_verdict(profile: HardwareProfile) -> str:

@@ -9,6 +9,7 @@ from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.probes.text import first_line
 from labkit.hardware.profile import CoreDevice, FactSource, NativeCore, Problem
 from labkit.hardware.source import CommandOutput, Source
+from labkit.hardware.tiers import build_flag
 
 COMMAND = (sys.executable, "-m", "labkit.engine.native.describe")
 _TIMEOUT_SECONDS = 30.0
@@ -16,20 +17,11 @@ _PACKAGE = "llama-cpp-python"
 _REINSTALL = f"pip install --force-reinstall --no-cache-dir {_PACKAGE}"
 _BUILD_OPTIONS = {"LLAMAFILE", "OPENMP", "REPACK", "ACCELERATE", "KLEIDIAI", "AARCH64_REPACK"}
 _WINDOWS_ILLEGAL_INSTRUCTION = 0xC000001D
-_BUILD_FLAGS = {
-    "cuda": "-DGGML_CUDA=on",
-    "metal": "-DGGML_METAL=on",
-    "vulkan": "-DGGML_VULKAN=on",
-    "rocm": "-DGGML_HIP=on",
-    "sycl": "-DGGML_SYCL=on",
-    "native": "-DGGML_NATIVE=on",
-    "portable": "-DGGML_NATIVE=off",
-}
 
 
 def rebuild_command(backend: str, *, windows: bool = False) -> str:
-    """What to type to build the core for `backend`, a key of the table above."""
-    flag = _BUILD_FLAGS[backend]
+    """What to type to build the core for `backend`, a key of `build_flags` in hardware_profiles/tiers.toml."""
+    flag = build_flag(backend)
     if windows:
         return f'$env:CMAKE_ARGS="{flag}"; {_REINSTALL}'
     return f'CMAKE_ARGS="{flag}" {_REINSTALL}'
