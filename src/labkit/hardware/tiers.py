@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.hardware.profile import Tier
 from labkit.resources import data_folder
@@ -43,10 +43,7 @@ class TierRule:
 @cache
 def tier_rules() -> tuple[TierRule, ...]:
     """Every tier, the best first; the last is the processor."""
-    return tuple(
-        TierRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        for row in _document()["tiers"]
-    )
+    return tuple(_rule(row) for row in _document()["tiers"])
 
 
 def tier_rule(tier: Tier) -> TierRule:
@@ -56,7 +53,8 @@ def tier_rule(tier: Tier) -> TierRule:
 
 def best_tier(backends: set[str]) -> Tier:
     """Tier of a machine on which the core uses devices of these backends."""
-    return next((rule.id for rule in tier_rules() if backends & set(rule.backends)), tier_rules()[-1].id)
+    rules = tier_rules()
+    return next((rule for rule in rules if backends & set(rule.backends)), rules[-1]).id
 
 
 def advised_tier(vendor: str, *, windows: bool = False) -> TierRule:
@@ -91,6 +89,11 @@ def _unknown(profile: "HardwareProfile", fact: str) -> list[str]:
     return [fact] if getattr(getattr(profile, part), name) is None else []
 
 
+def _rule(row: dict[str, Any]) -> TierRule:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return TierRule(**values)
+
+
 @cache
-def _document() -> dict:
+def _document() -> dict[str, Any]:
     return tomllib.loads((data_folder("hardware_profiles") / FILE_NAME).read_text(encoding="utf-8"))
