@@ -1,6 +1,7 @@
 """`labkit doctor`: what this machine has, what labkit can use of it, and what to put right."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +23,10 @@ def doctor(
     profile: bool = typer.Option(
         False, "--profile", help="Print the hardware profile as TOML, like the files in hardware_profiles/."
     ),
+    replay: Annotated[
+        Path | None,
+        typer.Option("--replay", metavar="DIR|FILE", help="Look over a captured machine instead of this one."),
+    ] = None,
 ) -> None:
     """Show what this machine has, and what to put right.
 
@@ -32,21 +37,39 @@ def doctor(
     Example: labkit doctor --quick
     """
     from labkit.hardware import detect_hardware, render_toml
+    from labkit.hardware.summary import summarize
     from labkit.settings import load_settings
 
     if as_json and profile:
         raise InputError("--json and --profile are two forms of one output", hint="labkit doctor --json")
+    if replay is not None:
+        _show_captured(replay, as_json=as_json, as_toml=profile)
+        return
     settings = load_settings()
     with output.talk().status("looking over this machine" + ("" if quick else ", measuring its memory")):
         found = detect_hardware(settings, measure=not quick)
     if as_json:
-        output.print_json(found)
+        output.print_json(output.plain(found) | {"summary": summarize(found)})
     elif profile:
         typer.echo(render_toml(found), nl=False)
     else:
         _print_report(found)
     if not found.can_run_models:
         raise typer.Exit(1)
+
+
+def _show_captured(place: Path, *, as_json: bool, as_toml: bool) -> None:
+    from labkit.hardware import render_toml
+    from labkit.hardware.captured import detect_captured
+
+    found = detect_captured(place)
+    if as_json:
+        output.print_json(output.plain(found.profile) | {"summary": found.summary})
+    elif as_toml:
+        typer.echo(render_toml(found.profile), nl=False)
+    else:
+        _print_line(f"replayed from {found.name}")
+        _print_report(found.profile)
 
 
 def _print_report(profile: "HardwareProfile") -> None:
@@ -87,5 +110,5 @@ def _print_row(label: str, value: str, style: str = "", *, wrap: bool = True) ->
         console.print(Text(" " * len(head)) + line)
 
 
-def _print_line(text: "Text") -> None:
+def _print_line(text: "Text | str" = "") -> None:
     output.console().print(text, soft_wrap=not output.console().is_terminal)

@@ -19,7 +19,7 @@ from labkit.hardware.probes.native import probe_native_core
 from labkit.hardware.probes.nvidia import probe_nvidia
 from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.problems import by_severity, find_problems
-from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, Problem, Storage
+from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, NativeCore, Problem, Storage
 from labkit.hardware.source import Source, SystemSource
 from labkit.settings import Settings
 
@@ -32,6 +32,8 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
     """
     machine = source or SystemSource()
     found = probe_machine(machine)
+    if found.native_core is None and source is None:
+        found = replace(found, native_core=NativeCore(load_error="Python could not be started again"))
     profile = replace(found, storage=probe_storage(settings))
     # Before measuring: the load average must be that of other work.
     problems = [*profile.problems, *find_problems(profile)]

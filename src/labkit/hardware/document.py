@@ -35,6 +35,9 @@ def parse_profile(document: Any, source: str) -> HardwareProfile:
     """A machine from a parsed document. Unknown keys are errors, which name `source`. Raises InputError."""
     from pydantic import ValidationError
 
+    if isinstance(document, dict):
+        # Flat values that `labkit doctor --json` derives from the rest.
+        document = {key: value for key, value in document.items() if key != "summary"}
     version = document.get("schema_version", SCHEMA_VERSION) if isinstance(document, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise InputError(

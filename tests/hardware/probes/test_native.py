@@ -53,7 +53,6 @@ def test_system_info_of_several_backends():
 @pytest.mark.parametrize(
     ("output", "error", "fix"),
     [
-        (None, "could not be started", "pip install"),
         (CommandOutput(None), "did not answer", "pip install"),
         (CommandOutput(-signal.SIGILL), "SIGILL", "-DGGML_NATIVE=off"),
         (CommandOutput(0xC000001D), "SIGILL", "-DGGML_NATIVE=off"),

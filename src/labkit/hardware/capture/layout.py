@@ -16,15 +16,17 @@ class CommandFile:
         file: its name in a capture that labkit writes.
         command: the first words of the command line, as a probe runs it (the program without its folder).
         also: patterns of other names under which the same output is met.
+        joined: several such files (sysctl-hw.txt, sysctl-machdep.txt) are parts of one output.
     """
 
     file: str
     command: tuple[str, ...]
     also: tuple[str, ...] = ()
+    joined: bool = False
 
 
 COMMANDS: tuple[CommandFile, ...] = (
-    CommandFile("nvidia-smi-query.csv", ("nvidia-smi", "--query-gpu")),
+    CommandFile("nvidia-smi-query.csv", ("nvidia-smi", "--query-gpu"), ("nvidia-smi*.csv",)),
     CommandFile("nvidia-smi-q-x.xml", ("nvidia-smi", "-q", "-x"), ("nvidia-smi*.xml",)),
     CommandFile("nvidia-smi.txt", ("nvidia-smi",)),
     CommandFile("nvml.txt", ("python", "-m", "labkit.hardware.probes.nvml")),
@@ -36,22 +38,54 @@ COMMANDS: tuple[CommandFile, ...] = (
     CommandFile("xpu-smi-discovery.txt", ("xpu-smi", "discovery"), ("xpu-smi*",)),
     CommandFile("lspci.txt", ("lspci",), ("lspci*",)),
     CommandFile("vulkaninfo.txt", ("vulkaninfo",), ("vulkaninfo*",)),
-    CommandFile("lscpu.txt", ("lscpu",), ("lscpu*",)),
-    CommandFile("sysctl-hw.txt", ("sysctl",), ("sysctl*",)),
+    CommandFile("lscpu.txt", ("lscpu",), ("lscpu*",), joined=True),
+    CommandFile("sysctl-hw.txt", ("sysctl",), ("sysctl*",), joined=True),
     CommandFile("SPHardwareDataType.json", ("system_profiler", "SPHardwareDataType"), ("SPHardwareDataType*",)),
     CommandFile("SPDisplaysDataType.json", ("system_profiler", "SPDisplaysDataType"), ("SPDisplaysDataType*",)),
     CommandFile("SPMemoryDataType.json", ("system_profiler", "SPMemoryDataType"), ("SPMemoryDataType*",)),
     CommandFile("labkit-core.json", ("python", "-m", "labkit.engine.native.describe")),
 )
 
-# Names without their folder, for paths that people save alone.
+# Names without their folder, for paths that people save alone. An ending (.txt) and a "proc-" before it are left out.
 LONE_PATHS: dict[str, str] = {
     "cpuinfo": "/proc/cpuinfo",
-    "cpuinfo.txt": "/proc/cpuinfo",
     "meminfo": "/proc/meminfo",
-    "meminfo.txt": "/proc/meminfo",
-    "kernel.txt": "/proc/sys/kernel/osrelease",
+    "loadavg": "/proc/loadavg",
+    "version": "/proc/version",
+    "mountinfo": "/proc/self/mountinfo",
+    "cgroup": "/proc/self/cgroup",
+    "kernel": "/proc/sys/kernel/osrelease",
+    "osrelease": "/proc/sys/kernel/osrelease",
+    "uname": "/proc/sys/kernel/osrelease",
     "os-release": "/etc/os-release",
+    "model": "/proc/device-tree/model",
     "mem_info_vram_total": "/sys/class/drm/card0/device/mem_info_vram_total",
+    "mem_info_vram_used": "/sys/class/drm/card0/device/mem_info_vram_used",
     "mem_info_gtt_total": "/sys/class/drm/card0/device/mem_info_gtt_total",
+    "memory.max": "/sys/fs/cgroup/memory.max",
+    "memory.high": "/sys/fs/cgroup/memory.high",
+    "memory.current": "/sys/fs/cgroup/memory.current",
+    "memory.stat": "/sys/fs/cgroup/memory.stat",
+    "cpu.max": "/sys/fs/cgroup/cpu.max",
+    "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    "memory.usage_in_bytes": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
 }
+
+# First folders of absolute paths: a file below one stands for that path.
+SYSTEM_FOLDERS = ("proc", "sys", "etc", "run", "usr", "dev", "var", "opt")
+
+# Written by labkit only: what the machine is, and what psutil said.
+CAPTURE_FILE = "labkit-capture.json"
+COUNTERS_FILE = "labkit-counters.json"
+# For outputs of command lines that have no entry above.
+COMMANDS_FOLDER = "commands"
+EXIT_ENDING, STDERR_ENDING = ".exit", ".stderr"
+TIMED_OUT = "timeout"
+
+# Words after a name that say in which form the output was saved, not of which machine it is.
+FORMS = frozenset(
+    "a all cut d excerpt full head hw json k kern log machdep mm nn nnk output out part partial q raw redacted summary "
+    "stdout tail text trimmed txt v vm vv vvv x xml csv verbose".split()
+)

@@ -27,10 +27,15 @@ def rebuild_command(backend: str, *, windows: bool = False) -> str:
     return f'CMAKE_ARGS="{flag}" {_REINSTALL}'
 
 
-def probe_native_core(source: Source) -> Finding[NativeCore]:
-    """The core's version, backends and devices, or why it does not load with the command that mends it."""
+def probe_native_core(source: Source) -> Finding[NativeCore | None]:
+    """The core's version, backends and devices, or why it does not load with the command that mends it.
+
+    None when it could not be asked: a capture without its description.
+    """
     output = source.run(COMMAND, timeout_seconds=_TIMEOUT_SECONDS)
-    core = parse_description(output.stdout) if output and output.succeeded else None
+    if output is None:
+        return Finding(None)
+    core = parse_description(output.stdout) if output.succeeded else None
     if core is None:
         core = NativeCore(load_error=_crash(output))
     if core.load_error is None:
@@ -89,9 +94,7 @@ def _device(entry: Any) -> CoreDevice | None:
     )
 
 
-def _crash(output: CommandOutput | None) -> str:
-    if output is None:
-        return "Python could not be started again"
+def _crash(output: CommandOutput) -> str:
     if output.exit_code is None:
         return f"it did not answer within {_TIMEOUT_SECONDS:.0f} seconds"
     if output.exit_code == _WINDOWS_ILLEGAL_INSTRUCTION:
