@@ -1,5 +1,6 @@
 """Measurements of this machine's native core, with llama-bench's tests, definitions and field names."""
 
+from labkit.bench.calibrate import calibrate
 from labkit.bench.core import CoreBench, run_core_bench
 from labkit.bench.dry import DryModel, find_dry_model, require_fit, write_dry_model
 from labkit.bench.machine import MachineLimits, load_or_measure_limits
@@ -11,6 +12,7 @@ __all__ = [
     "CoreTest",
     "DryModel",
     "MachineLimits",
+    "calibrate",
     "find_dry_model",
     "load_or_measure_limits",
     "require_fit",

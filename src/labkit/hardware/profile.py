@@ -8,6 +8,8 @@ a profile may be shown to others.
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from labkit.hardware.calibration import Calibration
+
 SCHEMA_VERSION = 1
 
 Origin = Literal["measured", "reported", "table", "unknown"]
@@ -139,6 +141,11 @@ class Gpu(_Document):
         pci_address: such as "0000:03:00.0": tells equal cards apart, and one card of two probes from two cards.
         carve_out_bytes: of an integrated part, system memory that the firmware set aside for it.
         num_cores: processing units, where the vendor sells one chip with several counts (Apple).
+        memory_clock_mhz: largest, as the driver gives it: tells boards of one name apart.
+        peak_bandwidth_bytes_per_second: theoretical, of its whole memory; of a MIG slice unknown.
+        peak_fp16_flops: operations per second without tensor cores; in fp32 on chips that are no faster in fp16
+            (Pascal 6.1, Apple). An estimate of prefill takes `peak_fp16_tensor_flops` first where it is known.
+        peak_fp16_tensor_flops: dense, with 32-bit sums; None without tensor cores and where no source says it.
     """
 
     vendor: str | None = None
@@ -157,6 +164,9 @@ class Gpu(_Document):
     pci_address: str | None = None
     carve_out_bytes: int | None = None
     num_cores: int | None = None
+    memory_clock_mhz: int | None = None
+    peak_fp16_flops: float | None = None
+    peak_fp16_tensor_flops: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +245,10 @@ class Storage(_Document):
 
 @dataclass(frozen=True, slots=True)
 class HardwareProfile(_Document):
-    """A machine. `sources` maps a field ("memory.available_bytes", "gpus.0.name") to where it comes from."""
+    """A machine. `calibration` is what the native core does on it.
+
+    `sources` maps a field ("memory.available_bytes", "gpus.0.name") to where it comes from.
+    """
 
     schema_version: int = SCHEMA_VERSION
     name: str | None = None
@@ -247,6 +260,7 @@ class HardwareProfile(_Document):
     native_core: NativeCore | None = None
     storage: Storage = field(default_factory=Storage)
     measured: BandwidthMeasurement | None = None
+    calibration: Calibration | None = None
     problems: tuple[Problem, ...] = ()
     sources: dict[str, FactSource] = field(default_factory=dict)
 
