@@ -6,7 +6,7 @@ from fakes.source import FakeSource
 from labkit.hardware.probes import apple, windows
 from labkit.hardware.probes.cpu import parse_cpuinfo, probe_cpu
 from labkit.hardware.probes.memory import parse_meminfo
-from labkit.hardware.probes.platform import wsl_version
+from labkit.hardware.probes.wsl import wsl_version
 from labkit.hardware.probes.text import core_list, decimal, first_line, key_values, number, size
 
 

@@ -1,129 +1,204 @@
-"""macOS: sysctl, vm_stat, and system_profiler on Macs with a graphics card.
+"""macOS: sysctl, and system_profiler for what sysctl did not say (a saved machine, a translated process, a card).
 
-On Apple silicon the GPU is the chip and its memory is the system's. Formats: sysctl(8), vm_stat(1).
+On Apple silicon the GPU is the chip and its memory is the system's. Formats: sysctl(8), ioreg(8).
 """
 
-import json
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
+from labkit.hardware.probes import apple_memory
+from labkit.hardware.probes.apple_profiler import (
+    ProfilerHardware,
+    is_apple_chip,
+    parse_displays,
+    parse_hardware,
+    parse_installed_memory,
+)
 from labkit.hardware.probes.cpu_features import darwin_features
-from labkit.hardware.probes.finding import Finding, reported_by
-from labkit.hardware.probes.text import decimal, key_values, number
-from labkit.hardware.profile import Cpu, Gpu
+from labkit.hardware.probes.finding import Finding, facts_of, reported_by
+from labkit.hardware.probes.text import decimal, number, without_cut_line
+from labkit.hardware.profile import Cpu, FactSource, Gpu
 from labkit.hardware.source import Source
+
+Sysctl = dict[str, str]
 
 # Names that a machine lacks go to stderr and the others are printed all the same.
 SYSCTL = (
-    "sysctl", "hw", "machdep.cpu.brand_string", "machdep.cpu.vendor", "vm.loadavg", "vm.swapusage",
-    "kern.hv_vmm_present", "sysctl.proc_translated",
+    "sysctl", "hw", "machdep.cpu.brand_string", "machdep.cpu.vendor", "machdep.cpu.core_count", "vm.loadavg",
+    "vm.swapusage", "kern.hv_vmm_present", "kern.osrelease", "sysctl.proc_translated", "iogpu.wired_limit_mb",
 )  # fmt: skip
-_PROFILER = ("system_profiler", "-json", "SPDisplaysDataType")
-_PAGE_SIZE = re.compile(r"page size of (\d+) bytes")
-_SWAP = re.compile(r"total = ([\d.]+)M")
-# What can be taken without swapping: free pages, and those whose content is on disk or may be dropped.
-_TAKEABLE = ("Pages free", "Pages inactive", "Pages speculative", "Pages purgeable")
+_PROFILER = ("system_profiler", "-json")
+_IOREG = ("ioreg", "-r", "-d", "1", "-c", "AGXAccelerator")
+_GPU_CORES = re.compile(r'"gpu-core-count"\s*=\s*(\d+)')
+_LINE = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)+)\s*[:=]\s*(.*)")
+# The name that Rosetta gives the processor to translated programs.
+_TRANSLATED = "VirtualApple"
+_LEVEL = re.compile(r"hw\.(perflevel\d+)\.(\w+)")
 
 
-def read_sysctl(source: Source) -> dict[str, str]:
+def read_sysctl(source: Source) -> Sysctl:
     """Every sysctl name that the probes use, with its text."""
     output = source.run(SYSCTL)
-    return key_values(output.stdout) if output else {}
+    return parse_sysctl(output.stdout if output else None)
 
 
-def is_apple_silicon(sysctl: dict[str, str]) -> bool:
+def parse_sysctl(text: str | None) -> Sysctl:
+    """Names and values of `name: value` or `name = value` lines; the first of equal names wins."""
+    values: Sysctl = {}
+    for line in without_cut_line(text).splitlines():
+        if match := _LINE.fullmatch(line):
+            values.setdefault(match[1], match[2].strip().strip('"'))
+    return values
+
+
+def is_apple_silicon(sysctl: Sysctl) -> bool:
     """Whether the chip is Apple's: also true of a translated x86 Python."""
     return (
         sysctl.get("hw.optional.arm64") == "1"
-        or sysctl.get("machdep.cpu.brand_string", "").startswith("Apple")
-        or any(key.startswith("hw.optional.arm.") for key in sysctl)
+        or sysctl.get("machdep.cpu.brand_string", "").startswith(("Apple", _TRANSLATED))
+        or sysctl.get("sysctl.proc_translated") == "1"
+        or any(key.startswith(("hw.optional.arm.", "hw.perflevel")) for key in sysctl)
     )
 
 
-def parse_cpu(sysctl: dict[str, str]) -> Cpu:
+def brand(sysctl: Sysctl) -> str | None:
+    """The processor's name; None for the one that Rosetta makes up."""
+    name = sysctl.get("machdep.cpu.brand_string", "")
+    return name if name and not name.startswith(_TRANSLATED) else None
+
+
+def parse_cpu(sysctl: Sysctl) -> Cpu:
     """Processor from sysctl. Performance levels come in any order and number: their names decide."""
-    levels = {key.split(".")[1] for key in sysctl if key.startswith("hw.perflevel")}
-    by_name = {sysctl.get(f"hw.{level}.name", ""): number(sysctl.get(f"hw.{level}.physicalcpu")) for level in levels}
-    efficiency = by_name.get("Efficiency")
-    fast = [cores for name, cores in by_name.items() if name not in ("", "Efficiency") and cores]
-    brand = sysctl.get("machdep.cpu.brand_string") or None
-    vendor = "Apple" if is_apple_silicon(sysctl) else sysctl.get("machdep.cpu.vendor") or None
+    levels = _levels(sysctl)
+    cores = [(level.get("name", ""), number(level.get("physicalcpu"))) for level in levels]
+    fast = [count for name, count in cores if name not in ("", "Efficiency") and count]
+    slow = [count for name, count in cores if name == "Efficiency" and count is not None]
+    ours = is_apple_silicon(sysctl)
+    logical = number(sysctl.get("hw.logicalcpu")) or number(sysctl.get("hw.ncpu"))
+    # No chip of Apple's has had two threads on a core.
+    physical = number(sysctl.get("hw.physicalcpu")) or number(sysctl.get("machdep.cpu.core_count"))
     return Cpu(
-        model_name=brand,
-        vendor=vendor,
-        physical_cores=number(sysctl.get("hw.physicalcpu")),
-        logical_cores=number(sysctl.get("hw.logicalcpu")) or number(sysctl.get("hw.ncpu")),
+        model_name=brand(sysctl),
+        vendor="Apple" if ours else sysctl.get("machdep.cpu.vendor") or None,
+        physical_cores=physical or (logical if ours else None),
+        logical_cores=logical,
         performance_cores=sum(fast) if fast else None,
-        efficiency_cores=efficiency,
+        efficiency_cores=sum(slow) if slow else None,
         features=darwin_features(sysctl),
         last_level_cache_bytes=number(sysctl.get("hw.l3cachesize"))
-        or number(sysctl.get("hw.perflevel0.l2cachesize"))
+        or max((size for level in levels if (size := number(level.get("l2cachesize")))), default=None)
         or number(sysctl.get("hw.l2cachesize")),
+        threads_per_core=1 if ours and logical else None,
     )
 
 
-def parse_memory(sysctl: dict[str, str], vm_stat: str | None) -> tuple[int | None, int | None, int | None]:
-    """(physical, available, swap) bytes."""
-    return number(sysctl.get("hw.memsize")), _available(vm_stat), _swap(sysctl.get("vm.swapusage"))
+def cpu_layers(source: Source) -> list[tuple[Cpu, str]]:
+    """The processor by each source, the best first. system_profiler is slow, and asked only where sysctl is silent."""
+    sysctl = read_sysctl(source)
+    told = parse_cpu(sysctl)
+    if told.model_name and told.logical_cores:
+        return [(told, "sysctl")]
+    seen = read_hardware(source)
+    chip = told.model_name or seen.chip or _chip_of(_displays(source))
+    ours = told.vendor == "Apple" or is_apple_chip(chip)
+    profiled = Cpu(
+        model_name=chip or seen.processor,
+        vendor="Apple" if ours else None,
+        physical_cores=seen.cores,
+        logical_cores=seen.cores if ours else None,
+        performance_cores=seen.performance_cores,
+        efficiency_cores=seen.efficiency_cores,
+        threads_per_core=1 if ours else None,
+    )
+    return [(told, "sysctl"), (profiled, "system_profiler")]
 
 
-def parse_load_average(sysctl: dict[str, str]) -> float | None:
+def probe_memory(source: Source) -> tuple[dict[str, int], dict[str, str]]:
+    """(physical_bytes, available_bytes and swap_bytes, as far as known; the source of each)."""
+    sysctl = read_sysctl(source)
+    physical, origin = apple_memory.parse_physical(sysctl), "sysctl"
+    if physical is None:
+        physical, origin = _profiled_memory(source), "system_profiler"
+    available, tool = apple_memory.parse_available(_run(source, ("vm_stat",)), sysctl), "vm_stat"
+    if available is None:
+        tool = "memory_pressure"
+        available = apple_memory.parse_pressure(_run(source, (tool, "-Q")), physical)
+    if available is not None and physical is not None:
+        available = min(available, physical)
+    found = {"physical_bytes": physical, "available_bytes": available, "swap_bytes": apple_memory.parse_swap(sysctl)}
+    sources = {"physical_bytes": origin, "available_bytes": tool, "swap_bytes": "sysctl"}
+    return {name: size for name, size in found.items() if size is not None}, sources
+
+
+def parse_load_average(sysctl: Sysctl) -> float | None:
     """Over one minute, from "{ 1.20 1.30 1.40 }"."""
     words = sysctl.get("vm.loadavg", "").strip("{ }").split()
     return decimal(words[0].replace(",", ".")) if words else None
 
 
 def probe_gpus(source: Source) -> Finding[tuple[Gpu, ...]]:
-    """The chip's GPU on Apple silicon; the cards of an Intel Mac."""
+    """The chip's GPU on Apple silicon; the cards of another Mac."""
     sysctl = read_sysctl(source)
-    if is_apple_silicon(sysctl):
-        gpu = Gpu(
-            vendor="apple",
-            name=sysctl.get("machdep.cpu.brand_string") or None,
-            memory_bytes=number(sysctl.get("hw.memsize")),
-            unified=True,
-        )
-        return Finding((gpu,), {f"0.{name}": fact for name, fact in reported_by(gpu, "sysctl").items()})
-    output = source.run(_PROFILER, timeout_seconds=8)
-    gpus = parse_displays(output.stdout if output else None)
-    facts = {
-        f"{index}.{name}": fact
-        for index, gpu in enumerate(gpus)
-        for name, fact in reported_by(gpu, "system_profiler").items()
-    }
-    return Finding(gpus, facts)
+    if not is_apple_silicon(sysctl):
+        return _listed(source, sysctl)
+    chip = brand(sysctl) or read_hardware(source).chip
+    cores = number(match[1]) if (match := _GPU_CORES.search(_run(source, _IOREG) or "")) else None
+    shown = next((gpu for gpu in _displays(source) if gpu.vendor == "apple"), Gpu()) if not (chip and cores) else Gpu()
+    gpu = Gpu(vendor="apple", name=chip or shown.name, unified=True, num_cores=cores or shown.num_cores)
+    by = {"num_cores": "ioreg" if cores else "system_profiler"}
+    return _with_working_set(gpu, reported_by(gpu, "sysctl", **by), sysctl, source)
 
 
-def parse_displays(text: str | None) -> tuple[Gpu, ...]:
-    """Cards from `system_profiler -json SPDisplaysDataType`; nothing from a text that was cut."""
-    try:
-        document = json.loads(text or "")
-    except ValueError:
-        return ()
-    entries = document.get("SPDisplaysDataType", []) if isinstance(document, dict) else []
-    return tuple(_card(entry) for entry in entries if isinstance(entry, dict) and entry.get("sppci_model"))
+def read_hardware(source: Source) -> ProfilerHardware:
+    """The machine's overview. Takes a tenth of a second."""
+    return parse_hardware(_run(source, (*_PROFILER, "SPHardwareDataType"), seconds=8))
 
 
-def _card(entry: dict[str, object]) -> Gpu:
-    name = str(entry["sppci_model"])
-    vendor = str(entry.get("spdisplays_vendor", "")).lower()
-    known = next((short for short in ("apple", "amd", "nvidia", "intel") if short in f"{vendor} {name.lower()}"), None)
-    dedicated = _card_memory(str(entry.get("spdisplays_vram", "")))
-    return Gpu(vendor=known, name=name, memory_bytes=dedicated, unified=None if dedicated else known != "amd")
+def _listed(source: Source, sysctl: Sysctl) -> Finding[tuple[Gpu, ...]]:
+    """GPUs by system_profiler: an Intel Mac's, or those of a saved Mac whose sysctl is not there."""
+    gpus = _displays(source)
+    seen = ProfilerHardware() if sysctl else read_hardware(source)
+    if not gpus and is_apple_chip(seen.chip):
+        gpus = (Gpu(vendor="apple", name=seen.chip, unified=True),)
+    if len(gpus) == 1 and gpus[0].vendor == "apple":
+        return _with_working_set(gpus[0], reported_by(gpus[0], "system_profiler"), sysctl, source)
+    return Finding(gpus, facts_of(gpus, "system_profiler"))
 
 
-def _card_memory(text: str) -> int | None:
-    value, _, unit = text.partition(" ")
-    factor = {"GB": 1024**3, "MB": 1024**2}.get(unit.strip())
-    return int(value) * factor if factor and value.isdecimal() else None
+def _with_working_set(
+    gpu: Gpu, facts: dict[str, FactSource], sysctl: Sysctl, source: Source
+) -> Finding[tuple[Gpu, ...]]:
+    physical = apple_memory.parse_physical(sysctl) or _profiled_memory(source)
+    granted, fact = apple_memory.working_set(sysctl, physical)
+    gpu = replace(gpu, memory_bytes=granted)
+    facts = {**facts, **({"memory_bytes": fact} if granted else {})}
+    return Finding((gpu,), {f"0.{name}": found for name, found in facts.items()})
 
 
-def _available(vm_stat: str | None) -> int | None:
-    page = _PAGE_SIZE.search(vm_stat or "")
-    pages = key_values(vm_stat)
-    counts = [int(text) for name in _TAKEABLE if (text := pages.get(name, "").rstrip(".")).isdecimal()]
-    return int(page[1]) * sum(counts) if page and counts else None
+def _profiled_memory(source: Source) -> int | None:
+    return read_hardware(source).memory_bytes or parse_installed_memory(
+        _run(source, (*_PROFILER, "SPMemoryDataType"), seconds=8)
+    )
 
 
-def _swap(text: str | None) -> int | None:
-    match = _SWAP.search(text or "")
-    return round(float(match[1]) * 1024**2) if match else None
+def _displays(source: Source) -> tuple[Gpu, ...]:
+    return parse_displays(_run(source, (*_PROFILER, "SPDisplaysDataType"), seconds=8))
+
+
+def _chip_of(gpus: Iterable[Gpu]) -> str | None:
+    """The chip, as its GPU is named. A virtual machine's device is no chip."""
+    return next((gpu.name for gpu in gpus if gpu.name and re.match(r"Apple M\d", gpu.name)), None)
+
+
+def _levels(sysctl: Sysctl) -> list[dict[str, str]]:
+    levels: dict[str, dict[str, str]] = {}
+    for key, value in sysctl.items():
+        if match := _LEVEL.fullmatch(key):
+            levels.setdefault(match[1], {})[match[2]] = value
+    return list(levels.values())
+
+
+def _run(source: Source, command: tuple[str, ...], *, seconds: float = 5) -> str | None:
+    output = source.run(command, timeout_seconds=seconds)
+    return output.stdout if output else None

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.text import key_values, number, without_cut_line
 from labkit.hardware.source import Source
 
 # Version 1 writes "no limit" as LONG_MAX cut to a page or as ULONG_MAX; nothing real is near either.
 _UNLIMITED_FROM = 2**60
+_TOP = "/sys/fs/cgroup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,21 @@ def probe_memory_limits(source: Source, physical_bytes: int | None) -> tuple[Mem
         if limit and limit.limit_bytes < (physical_bytes or _UNLIMITED_FROM):
             limits.append(limit)
     return tuple(limits)
+
+
+def probe_swap_limit(source: Source) -> int | None:
+    """The least swap space granted over the path; None without a limit."""
+    limits: list[int] = []
+    for version, folder in _folders(source, "memory"):
+        if version == 2:
+            granted = _limit(source.read(f"{folder}/memory.swap.max"))
+        else:  # version 1 limits memory and swap together
+            both = _limit(source.read(f"{folder}/memory.memsw.limit_in_bytes"))
+            memory = _limit(source.read(f"{folder}/memory.limit_in_bytes"))
+            granted = max(0, both - memory) if both is not None and memory is not None else None
+        if granted is not None:
+            limits.append(granted)
+    return min(limits, default=None)
 
 
 def probe_cpu_quota(source: Source) -> float | None:
@@ -82,7 +98,7 @@ def parse_mounts(text: str | None) -> dict[str, Mount]:
 def _folders(source: Source, controller: str) -> Iterator[tuple[int, str]]:
     """(version, folder) of this process's group and each of its ancestors, innermost first."""
     groups = parse_memberships(source.read("/proc/self/cgroup"))
-    mounts = parse_mounts(source.read("/proc/self/mountinfo")) or _usual_mounts(source, controller)
+    mounts = parse_mounts(source.read("/proc/self/mountinfo")) or _usual_mounts(source, groups, controller)
     for key in (controller, ""):
         mount = mounts.get(key)
         if mount is None or (key == "" and controller in mounts and controller in groups):
@@ -91,10 +107,25 @@ def _folders(source: Source, controller: str) -> Iterator[tuple[int, str]]:
             yield mount.version, folder
 
 
-def _usual_mounts(source: Source, controller: str) -> dict[str, Mount]:
-    if source.read("/sys/fs/cgroup/cgroup.controllers") is not None or source.read("/sys/fs/cgroup/memory.max"):
-        return {"": Mount(2, "/sys/fs/cgroup", "/")}
-    return {controller: Mount(1, f"/sys/fs/cgroup/{controller}", "/")}
+def _usual_mounts(source: Source, groups: dict[str, str], controller: str) -> dict[str, Mount]:
+    """Where systems mount the trees, for when the list of mounts is not there: saved machines seldom have it."""
+    if controller in groups:
+        return _mounts_of_version_1(source, controller)
+    if "" in groups or _first_there(source, f"{_TOP}/cgroup.controllers", f"{_TOP}/memory.max", f"{_TOP}/cpu.max"):
+        return {"": Mount(2, _TOP, "/")}
+    return _mounts_of_version_1(source, controller)
+
+
+def _mounts_of_version_1(source: Source, controller: str) -> dict[str, Mount]:
+    names = {"cpu": ("cpu", "cpu,cpuacct", "cpuacct,cpu")}.get(controller, (controller,))
+    for name in names:
+        if source.glob(f"{_TOP}/{name}/*"):
+            return {controller: Mount(1, f"{_TOP}/{name}", "/")}
+    return {controller: Mount(1, f"{_TOP}/{names[0]}", "/")}
+
+
+def _first_there(source: Source, *paths: str) -> bool:
+    return any(source.read(path) is not None for path in paths)
 
 
 def _path_to_top(mount: Mount, group: str) -> list[str]:
@@ -108,15 +139,18 @@ def _path_to_top(mount: Mount, group: str) -> list[str]:
 
 
 def _memory_limit(source: Source, version: int, folder: str) -> MemoryLimit | None:
+    stat = key_values(without_cut_line(source.read(f"{folder}/memory.stat")), " ")
     names = ("memory.max", "memory.high") if version == 2 else ("memory.limit_in_bytes",)
     found = [(value, name) for name in names if (value := _limit(source.read(f"{folder}/{name}"))) is not None]
+    # Version 1 tells the smallest limit of the groups above, also of those that a container cannot see.
+    if version == 1 and (above := _limit(stat.get("hierarchical_memory_limit"))) is not None:
+        found.append((above, "memory.stat"))
     if not found:
         return None
-    limit, name = min(found)
+    limit, name = min(found, key=lambda entry: entry[0])
     usage = "memory.current" if version == 2 else "memory.usage_in_bytes"
     current = number(source.read(f"{folder}/{usage}"))
-    reclaimable = _reclaimable(source.read(f"{folder}/memory.stat"), version)
-    used = max(0, (current or 0) - reclaimable)
+    used = max(0, (current or 0) - _reclaimable(stat, version))
     return MemoryLimit(f"{folder}/{name}", limit, current, max(0, limit - used))
 
 
@@ -125,8 +159,7 @@ def _limit(text: str | None) -> int | None:
     return value if value is not None and 0 <= value < _UNLIMITED_FROM else None
 
 
-def _reclaimable(text: str | None, version: int) -> int:
-    stat = key_values(text, " ")
+def _reclaimable(stat: dict[str, str], version: int) -> int:
     prefix = "" if version == 2 else "total_"
     return sum(number(stat.get(f"{prefix}{name}")) or 0 for name in ("inactive_file", "active_file"))
 

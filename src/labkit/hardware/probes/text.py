@@ -34,6 +34,15 @@ def key_values(text: str | None, separator: str = ":") -> dict[str, str]:
     return pairs
 
 
+def without_cut_line(text: str | None) -> str:
+    """`text` without a last line that has no end: what was cut there may read like another fact.
+
+    A single line stays: files of one value are often saved without its end.
+    """
+    whole, found, _ = (text or "").rpartition("\n")
+    return f"{whole}\n" if found else text or ""
+
+
 def blocks(text: str | None) -> list[dict[str, str]]:
     """Paragraphs of `key: value` lines, as in /proc/cpuinfo."""
     return [pairs for part in re.split(r"\n\s*\n", text or "") if (pairs := key_values(part))]
