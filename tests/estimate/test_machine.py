@@ -72,4 +72,5 @@ def test_every_shipped_profile_has_a_budget_and_a_rate():
     for name, found in profiles.items():
         machine = machine_from_profile(found)
         assert machine.ram_budget_bytes, name
-        assert machine.ram_bandwidth_source != "unknown", name
+        assert machine.devices or machine.ram_bandwidth_source != "unknown", name
+        assert all(device.bandwidth_bytes_per_second for device in machine.devices), name

@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 
 import pytest
@@ -6,40 +7,51 @@ import pytest
 from labkit.errors import InputError
 from labkit.hardware import load_profile, load_shipped_profiles, parse_profile, render_toml
 from labkit.hardware.document import to_plain
+from labkit.hardware.merge import choose_tier
 from labkit.hardware.profile import FactSource, Gpu, HardwareProfile, Memory, Problem
+from labkit.hardware.tiers import backends_for, missing_facts
 
 SHIPPED = load_shipped_profiles()
 GIB = 1024**3
 
 
-def test_machines_are_shipped():
-    assert len(SHIPPED) >= 3
-    assert {profile.tier for profile in SHIPPED.values()} >= {"cpu", "apple-silicon", "cuda"}
+def test_machines_of_every_common_tier_are_shipped():
+    assert len(SHIPPED) >= 32
+    assert {profile.tier for profile in SHIPPED.values()} == {"cpu", "apple-silicon", "cuda", "rocm", "vulkan"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_machine_has_what_a_recommendation_needs(name):
     profile = SHIPPED[name]
     assert profile.name
+    assert missing_facts(profile) == ()
     assert profile.cpu.usable_cores > 1
     assert profile.memory.physical_bytes is not None
     assert GIB < (profile.memory.budget_bytes or 0) < profile.memory.physical_bytes
+    assert profile.tier == choose_tier(profile.gpus)
     assert (profile.tier == "cpu") == (not profile.usable_gpus)
     for gpu in profile.gpus:
-        assert (gpu.free_bytes or gpu.memory_bytes or 0) > GIB
-        assert gpu.peak_bandwidth_bytes_per_second
+        assert GIB < (gpu.free_bytes or gpu.memory_bytes or 0) <= (gpu.memory_bytes or 0)
+        assert backends_for(gpu.vendor or "") >= {gpu.backend}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_size_of_a_shipped_machine_has_a_source(name):
+def test_every_fact_of_a_shipped_machine_has_a_source_and_every_source_a_fact(name):
     profile = SHIPPED[name]
-    sized = {f"memory.{key}" for key, value in to_plain(profile.memory).items() if value is not None}
-    for index, gpu in enumerate(profile.gpus):
-        sized |= {
-            f"gpus.{index}.{key}" for key in ("memory_bytes", "peak_bandwidth_bytes_per_second") if to_plain(gpu)[key]
-        }
-    assert sized <= profile.sources.keys()
-    assert all(fact.origin == "table" for fact in profile.sources.values())
+    plain = to_plain(profile)
+    parts = {part: plain[part] for part in ("os", "cpu", "memory")}
+    parts |= {f"gpus.{index}": gpu for index, gpu in enumerate(plain["gpus"])}
+    known = {
+        f"{part}.{key}" for part, facts in parts.items() for key, value in facts.items() if value not in (None, [])
+    }
+    assert known == profile.sources.keys()
+    assert all(fact.origin == "table" and fact.source for fact in profile.sources.values())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_file_name_says_device_and_memory(name):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert re.search(r"-\d+gb(-|$)", name) or name.split("-")[0] in ("aws", "azure", "gcp")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -14,6 +14,7 @@ from labkit.units import GIB
 CATALOG = load_catalog()
 GB = 1000**3
 MACHINES = {name: machine_from_profile(profile) for name, profile in load_shipped_profiles().items()}
+NO_RATE = {"arc-b580-12gb"}  # no measured runs stand behind a rate for its vendor
 LAPTOP = Machine(12 * GIB, 25 * GB, "measured", 8)
 
 
@@ -39,7 +40,8 @@ def test_what_is_named_fits_and_is_fast_enough(name, goal):
         if goal == "embedding":
             assert row.placement.speed is None
         else:
-            assert row.placement.speed.middle >= wish.least_speed
+            speed = row.placement.speed
+            assert name in NO_RATE if speed is None else speed.middle >= wish.least_speed
 
 
 @pytest.mark.parametrize("goal", GOALS)
