@@ -41,6 +41,11 @@ class Settings:
         return self.data_folder / "profiles"
 
     @property
+    def devices_folder(self) -> Path:
+        """Tables of devices (*.json) that a user drops in are found here."""
+        return self.catalog_folder / "devices"
+
+    @property
     def measurements_folder(self) -> Path:
         """Measurements of this machine, kept between commands."""
         return self.data_folder / "measurements"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from labkit.errors import InsufficientMemoryError
+from labkit.errors import InputError, InsufficientMemoryError
+from labkit.hardware.device_table import DeviceTable, load_device_table, shipped_devices
 from labkit.hardware.measure import load_bandwidth, measure_and_keep_bandwidth
 from labkit.hardware.merge import choose_tier, merge_gpus
 from labkit.hardware.probes import apple, windows
@@ -21,6 +22,7 @@ from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.problems import by_severity, find_problems
 from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, NativeCore, Problem, Storage
 from labkit.hardware.source import Source, SystemSource
+from labkit.hardware.table_facts import fill_gpus, fill_memory
 from labkit.settings import Settings
 
 
@@ -31,12 +33,13 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
     Writes nothing but the measurement.
     """
     machine = source or SystemSource()
-    found = probe_machine(machine)
+    devices, unreadable = _device_table(settings)
+    found = probe_machine(machine, devices)
     if found.native_core is None and source is None:
         found = replace(found, native_core=NativeCore(load_error="Python could not be started again"))
     profile = replace(found, storage=probe_storage(settings))
     # Before measuring: the load average must be that of other work.
-    problems = [*profile.problems, *find_problems(profile)]
+    problems = [*unreadable, *profile.problems, *find_problems(profile)]
     sources = {**profile.sources, **_prefixed("storage", reported_by(profile.storage, "operating system"))}
     measured, trouble = _bandwidth(settings, machine, profile, measure=measure)
     if measured is not None:
@@ -44,25 +47,31 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
     return replace(profile, measured=measured, problems=by_severity([*problems, *trouble]), sources=sources)
 
 
-def probe_machine(source: Source) -> HardwareProfile:
-    """Everything a source tells, merged, with the probes' own problems; no storage, no measurement, no rules."""
+def probe_machine(source: Source, devices: DeviceTable | None = None) -> HardwareProfile:
+    """Everything a source tells, merged, with the probes' own problems; no storage, no measurement, no rules.
+
+    What no driver says is read from `devices`, the shipped table by default.
+    """
     system, memory, core = probe_platform(source), probe_memory(source), probe_native_core(source)
     cpu = probe_cpu(source)
     findings = _probe_gpus(source)
     merged = merge_gpus(findings, core.value, memory.value)
+    table = devices or shipped_devices()
+    gpus, gpu_facts = fill_gpus(merged.gpus, table, memory.value, system.value.board)
+    ram, ram_facts = fill_memory(memory.value, cpu.value, gpus, table)
     sources = {
         **_prefixed("os", system.sources),
         **_prefixed("cpu", cpu.sources),
-        **_prefixed("memory", memory.sources),
-        **_prefixed("gpus", merged.sources),
+        **_prefixed("memory", {**memory.sources, **ram_facts}),
+        **_prefixed("gpus", {**merged.sources, **gpu_facts}),
         **_prefixed("native_core", core.sources),
     }
     return HardwareProfile(
         tier=choose_tier(merged.gpus),
         os=system.value,
         cpu=cpu.value,
-        memory=memory.value,
-        gpus=merged.gpus,
+        memory=ram,
+        gpus=gpus,
         native_core=core.value,
         problems=(*core.problems, *(problem for finding in findings for problem in finding.problems)),
         sources=sources,
@@ -110,6 +119,14 @@ def _bandwidth(
     return measured, (
         Problem("note", what, "make the data folder writable, or set another: LABKIT_HOME=~/labkit-data"),
     )
+
+
+def _device_table(settings: Settings) -> tuple[DeviceTable, tuple[Problem, ...]]:
+    """The shipped table with the user's rows; a user's file that cannot be read is a problem, not the end."""
+    try:
+        return load_device_table(settings.devices_folder), ()
+    except InputError as error:
+        return shipped_devices(), (Problem("warning", error.message, error.hint),)
 
 
 def _prefixed(name: str, sources: Mapping[str, FactSource]) -> dict[str, FactSource]:
