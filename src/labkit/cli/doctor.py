@@ -9,12 +9,7 @@ from labkit.cli import output
 from labkit.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from labkit.hardware import HardwareProfile
-
-_LABEL_WIDTH = 16
-_MARKS = {"error": ("error", "bold red"), "warning": ("warning", "yellow"), "note": ("note", "cyan")}
 
 
 def doctor(
@@ -23,92 +18,83 @@ def doctor(
     profile: bool = typer.Option(
         False, "--profile", help="Print the hardware profile as TOML, like the files in hardware_profiles/."
     ),
+    sources: bool = typer.Option(False, "--sources", help="Show every fact with where it comes from."),
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle", metavar="FILE", help="Write what this machine says, redacted: .zip, .tar.gz, a folder."
+        ),
+    ] = None,
+    force: bool = typer.Option(False, "--force", help="With --bundle: write over a file."),
     replay: Annotated[
         Path | None,
-        typer.Option("--replay", metavar="DIR|FILE", help="Look over a captured machine instead of this one."),
+        typer.Option("--replay", metavar="DIR|FILE", help="Look over a bundle or other captured texts instead."),
     ] = None,
 ) -> None:
     """Show what this machine has, and what to put right.
 
-    Memory, GPU, native core, memory bandwidth, the tier that follows, and problems with their fixes.
+    Memory, GPU, native core, the tier that follows, problems with their fixes; without --quick also how fast memory
+    and the native core are, which takes about 15 seconds and makes predictions of speed true.
 
     Exits with 1 when labkit cannot run a model here, else with 0, warnings included.
 
     Example: labkit doctor --quick
     """
-    from labkit.hardware import detect_hardware, render_toml
-    from labkit.hardware.summary import summarize
-    from labkit.settings import load_settings
-
     if as_json and profile:
         raise InputError("--json and --profile are two forms of one output", hint="labkit doctor --json")
-    if replay is not None:
-        _show_captured(replay, as_json=as_json, as_toml=profile)
+    if bundle is not None:
+        from labkit.cli.doctor_bundle import write
+
+        if replay is not None or profile or sources:
+            raise InputError(
+                "--bundle writes what this machine says, and shows no report", hint="labkit doctor --bundle x.zip"
+            )
+        write(bundle, force=force, as_json=as_json)
         return
-    settings = load_settings()
-    with output.talk().status("looking over this machine" + ("" if quick else ", measuring its memory")):
-        found = detect_hardware(settings, measure=not quick)
-    if as_json:
-        output.print_json(output.plain(found) | {"summary": summarize(found)})
-    elif profile:
-        typer.echo(render_toml(found), nl=False)
-    else:
-        _print_report(found)
-    if not found.can_run_models:
+    if force:
+        raise InputError("--force belongs to --bundle", hint="labkit doctor --bundle machine.zip --force")
+    found = _captured(replay) if replay is not None else _this_machine(quick=quick)
+    heading, summary, seen = found
+    _show(seen, summary, heading, as_json=as_json, as_toml=profile, sources=sources)
+    if replay is None and not seen.can_run_models:
         raise typer.Exit(1)
 
 
-def _show_captured(place: Path, *, as_json: bool, as_toml: bool) -> None:
-    from labkit.hardware import render_toml
+Found = tuple[str, dict[str, object], "HardwareProfile"]
+
+
+def _captured(place: Path) -> Found:
     from labkit.hardware.captured import detect_captured
 
     found = detect_captured(place)
-    if as_json:
-        output.print_json(output.plain(found.profile) | {"summary": found.summary})
-    elif as_toml:
-        typer.echo(render_toml(found.profile), nl=False)
+    return f"replayed from {found.name}", found.summary, found.profile
+
+
+def _this_machine(*, quick: bool) -> Found:
+    from labkit.hardware import detect_hardware
+    from labkit.hardware.summary import summarize
+    from labkit.settings import load_settings
+
+    if quick:
+        with output.talk().status("looking over this machine"):
+            found = detect_hardware(load_settings(), measure=False)
     else:
-        _print_line(f"replayed from {found.name}")
-        _print_report(found.profile)
+        from labkit.cli.doctor_measure import detect_and_measure
+
+        found = detect_and_measure(load_settings())
+    return "", summarize(found), found
 
 
-def _print_report(profile: "HardwareProfile") -> None:
-    from rich.text import Text
+def _show(
+    found: "HardwareProfile", summary: dict[str, object], heading: str, *, as_json: bool, as_toml: bool, sources: bool
+) -> None:
+    if as_json:
+        output.print_json(output.plain(found) | {"summary": summary})
+    elif as_toml:
+        from labkit.hardware import render_toml
 
-    from labkit.cli.doctor_report import report_groups
-    from labkit.hardware import render_verdict
+        typer.echo(render_toml(found), nl=False)
+    else:
+        from labkit.cli.doctor_print import print_report
 
-    for group in report_groups(profile):
-        _print_line(Text(group.title, style="bold"))
-        for label, value in group.rows:
-            _print_row(label, value)
-    _print_line(Text("Problems", style="bold"))
-    for problem in profile.problems:
-        mark, style = _MARKS[problem.severity]
-        _print_row(mark, problem.what, style)
-        if problem.fix:
-            # The terminal may wrap it, labkit may not: a wrapped command could not be copied.
-            _print_row("", f"-> {problem.fix}", wrap=False)
-    if not profile.problems:
-        _print_row("none", "")
-    _print_line(Text())
-    _print_line(Text(render_verdict(profile), style="bold" if profile.can_run_models else "bold red"))
-
-
-def _print_row(label: str, value: str, style: str = "", *, wrap: bool = True) -> None:
-    """A row with its text wrapped under itself on a terminal, and whole on one line in a pipe."""
-    from rich.text import Text
-
-    console = output.console()
-    head = Text(f"  {label:<{_LABEL_WIDTH}}" if value else f"  {label}", style=style)
-    if not (console.is_terminal and wrap):
-        console.print(head + Text(value), soft_wrap=True)
-        return
-    first, *rest = Text(value).wrap(console, max(20, console.width - len(head))) or [Text()]
-    console.print(head + first)
-    for line in rest:
-        console.print(Text(" " * len(head)) + line)
-
-
-def _print_line(text: "Text | str" = "") -> None:
-    output.console().print(text, soft_wrap=not output.console().is_terminal)
+        print_report(found, heading=heading, sources=sources)

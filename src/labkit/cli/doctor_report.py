@@ -1,5 +1,6 @@
 """The report of `labkit doctor` as groups of rows: text for people, from a HardwareProfile. Pure."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,28 @@ def report_groups(profile: HardwareProfile) -> list[Group]:
         Group("Measured", tuple(_measured(profile.measured))),
         Group("Tier", ((tier_name(profile), _tier_reason(profile)),)),
     ]
+
+
+def source_rows(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    """(field, "value (origin: source)") for every fact that detection looks for, unknown ones included."""
+    parts: list[tuple[str, object]] = [("os", profile.os), ("cpu", profile.cpu), ("memory", profile.memory)]
+    parts += [(f"gpus.{index}", gpu) for index, gpu in enumerate(profile.gpus)]
+    parts += [("native_core", profile.native_core), ("storage", profile.storage), ("measured", profile.measured)]
+    for prefix, part in parts:
+        for field in dataclasses.fields(part) if dataclasses.is_dataclass(part) else ():
+            path, value = f"{prefix}.{field.name}", getattr(part, field.name)
+            fact = profile.sources.get(path)
+            if fact is not None:
+                yield path, f"{_value(value)} ({fact.origin}: {fact.source})"
+            elif value in (None, ()):
+                yield path, UNKNOWN
+
+
+def _value(value: object) -> str:
+    """One fact on one line; parts of parts have rows in the report."""
+    if isinstance(value, tuple):
+        return f"{len(value)} listed" if any(map(dataclasses.is_dataclass, value)) else " ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
 
 
 def _machine(profile: HardwareProfile) -> Iterator[tuple[str, str]]:

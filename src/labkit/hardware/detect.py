@@ -2,16 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from labkit.errors import InputError, InsufficientMemoryError
+from labkit.hardware.calibration_store import load_calibration
 from labkit.hardware.device_table import DeviceTable, load_device_table, shipped_devices
 from labkit.hardware.measure import load_bandwidth, measure_and_keep_bandwidth
 from labkit.hardware.merge import choose_tier, merge_gpus
-from labkit.hardware.probes import apple, windows
+from labkit.hardware.probes import apple, native, windows
 from labkit.hardware.probes.amd import probe_amd
+from labkit.hardware.probes.asahi import probe_asahi
 from labkit.hardware.probes.cpu import probe_cpu
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.probes.intel import probe_intel
@@ -26,13 +28,20 @@ from labkit.hardware.table_facts import fill_gpus, fill_memory
 from labkit.settings import Settings
 
 
-def detect_hardware(settings: Settings, *, measure: bool = True, source: Source | None = None) -> HardwareProfile:
-    """The machine, or the captured one behind `source`. Never raises for what a machine lacks.
+def detect_hardware(
+    settings: Settings,
+    *,
+    measure: bool = True,
+    source: Source | None = None,
+    on_measuring: Callable[[], None] = lambda: None,
+) -> HardwareProfile:
+    """The machine, or the one behind `source`. Never raises for what a machine lacks.
 
     Blocks about half a second, and one more to measure bandwidth: `measure` False shows the kept figures, if any.
-    Writes nothing but the measurement.
+    The kept calibration of the native core is shown; `labkit.bench.calibrate` makes it. Writes nothing but the
+    bandwidth. `on_measuring` is called when looking ends and measuring begins.
     """
-    machine = source or SystemSource()
+    machine = source or _this_machine()
     devices, unreadable = _device_table(settings)
     found = probe_machine(machine, devices)
     if found.native_core is None and source is None:
@@ -41,10 +50,24 @@ def detect_hardware(settings: Settings, *, measure: bool = True, source: Source 
     # Before measuring: the load average must be that of other work.
     problems = [*unreadable, *profile.problems, *find_problems(profile)]
     sources = {**profile.sources, **_prefixed("storage", reported_by(profile.storage, "operating system"))}
+    on_measuring()
     measured, trouble = _bandwidth(settings, machine, profile, measure=measure)
     if measured is not None:
         sources["measured.per_thread_count"] = FactSource("measured", "numpy read loop")
-    return replace(profile, measured=measured, problems=by_severity([*problems, *trouble]), sources=sources)
+    return replace(
+        profile,
+        measured=measured,
+        calibration=load_calibration(settings, profile.cpu),
+        problems=by_severity([*problems, *trouble]),
+        sources=sources,
+    )
+
+
+def _this_machine() -> SystemSource:
+    """A source of this machine, with the native core's description on its way: it takes longer than everything else."""
+    machine = SystemSource()
+    machine.begin(native.COMMAND)
+    return machine
 
 
 def probe_machine(source: Source, devices: DeviceTable | None = None) -> HardwareProfile:
@@ -52,9 +75,9 @@ def probe_machine(source: Source, devices: DeviceTable | None = None) -> Hardwar
 
     What no driver says is read from `devices`, the shipped table by default.
     """
-    system, memory, core = probe_platform(source), probe_memory(source), probe_native_core(source)
-    cpu = probe_cpu(source)
+    system, memory, cpu = probe_platform(source), probe_memory(source), probe_cpu(source)
     findings = _probe_gpus(source)
+    core = probe_native_core(source)  # last: it may still be on its way
     merged = merge_gpus(findings, core.value, memory.value)
     table = devices or shipped_devices()
     gpus, gpu_facts = fill_gpus(merged.gpus, table, memory.value, system.value.board)
@@ -73,7 +96,7 @@ def probe_machine(source: Source, devices: DeviceTable | None = None) -> Hardwar
         memory=ram,
         gpus=gpus,
         native_core=core.value,
-        problems=(*core.problems, *(problem for finding in findings for problem in finding.problems)),
+        problems=tuple(problem for part in (core, cpu, memory, *findings) for problem in part.problems),
         sources=sources,
     )
 
@@ -100,7 +123,7 @@ def _probe_gpus(source: Source) -> list[Finding[tuple[Gpu, ...]]]:
     nvidia = probe_nvidia(source)
     if source.system == "Windows":
         return [nvidia, windows.probe_gpus(source)]
-    return [nvidia, probe_amd(source), probe_intel(source)]
+    return [nvidia, probe_amd(source), probe_intel(source), probe_asahi(source)]
 
 
 def _bandwidth(

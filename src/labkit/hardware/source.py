@@ -75,6 +75,15 @@ class Source(Protocol):
 class SystemSource:
     """The machine that labkit runs on."""
 
+    def __init__(self) -> None:
+        self._begun: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+
+    def begin(self, command: Sequence[str]) -> None:
+        """Start a slow command, so that others are asked meanwhile: `run` with the same words gives its answer."""
+        process = _start(command)
+        if process is not None:
+            self._begun[tuple(command)] = process
+
     @property
     def system(self) -> str:
         """See Source."""
@@ -82,20 +91,19 @@ class SystemSource:
 
     def run(self, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> CommandOutput | None:
         """See Source. The environment asks for English; the child is killed when time is up."""
-        try:
-            done = subprocess.run(
-                list(command),
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                timeout=timeout_seconds,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-        except subprocess.TimeoutExpired as late:
-            return CommandOutput(None, _text(late.stdout), _text(late.stderr))
-        except (OSError, ValueError):
+        process = self._begun.pop(tuple(command), None) or _start(command)
+        if process is None:
             return None
-        return CommandOutput(done.returncode, _text(done.stdout), _text(done.stderr))
+        with process:
+            try:
+                stdout, stderr = process.communicate(timeout=timeout_seconds)
+            except subprocess.TimeoutExpired as late:
+                process.kill()
+                return CommandOutput(None, _text(late.stdout), _text(late.stderr))
+            except BaseException:
+                process.kill()
+                raise
+        return CommandOutput(process.returncode, _text(stdout), _text(stderr))
 
     def read(self, path: str) -> str | None:
         """See Source."""
@@ -129,6 +137,19 @@ class SystemSource:
             python=platform.python_version(),
             python_bits=8 * struct.calcsize("P"),
         )
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[bytes] | None":
+    try:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except (OSError, ValueError):
+        return None
 
 
 def _affinity() -> int | None:

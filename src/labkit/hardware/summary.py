@@ -9,6 +9,8 @@ from typing import Any
 from labkit.hardware.profile import Gpu, HardwareProfile
 from labkit.units import GIB, MIB
 
+_POOL = "ROCm's memory pool"  # the words with which the AMD probe names where a free size comes from
+
 
 def summarize(profile: HardwareProfile) -> dict[str, Any]:
     """Flat values of a profile: booleans, numbers, texts, and one list of bytes.
@@ -43,9 +45,9 @@ def _own_memory(gpu: Gpu) -> int:
 
 def _rocm_pool_kib(profile: HardwareProfile) -> int | None:
     for index, gpu in enumerate(profile.gpus):
-        fact = profile.sources.get(f"gpus.{index}.memory_bytes")
-        if gpu.memory_bytes and fact and "rocminfo" in fact.source:
-            return gpu.memory_bytes // 1024
+        fact = profile.sources.get(f"gpus.{index}.free_bytes")
+        if gpu.free_bytes and fact and _POOL in fact.source:
+            return gpu.free_bytes // 1024
     return None
 
 

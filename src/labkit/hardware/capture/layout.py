@@ -7,6 +7,9 @@ output under other names, so each entry lists patterns of those (shell style, ma
 
 from dataclasses import dataclass
 
+from labkit.hardware.capture_paths import DXDIAG, LLM_CHECKER
+from labkit.hardware.probes import windows
+
 
 @dataclass(frozen=True, slots=True)
 class CommandFile:
@@ -31,9 +34,10 @@ COMMANDS: tuple[CommandFile, ...] = (
     CommandFile("nvidia-smi.txt", ("nvidia-smi",)),
     CommandFile("nvml.txt", ("python", "-m", "labkit.hardware.probes.nvml")),
     CommandFile("rocm-smi-a.json", ("rocm-smi", "-a", "--json"), ("rocm-smi*.json",)),
-    CommandFile("rocm-smi-meminfo.txt", ("rocm-smi", "--showmeminfo", "vram")),
-    CommandFile("rocm-smi-product.txt", ("rocm-smi", "--showproductname")),
-    CommandFile("amd-smi-static.json", ("amd-smi", "static", "--json"), ("amd-smi*.json",)),
+    CommandFile("rocm-smi-meminfo.txt", ("rocm-smi", "--showmeminfo", "vram"), ("rocm-smi*mem*", "rocm-smi*vram*")),
+    CommandFile("rocm-smi-product.txt", ("rocm-smi", "--showproductname"), ("rocm-smi*prod*", "rocm-smi*name*")),
+    CommandFile("rocm-smi.txt", ("rocm-smi",), ("rocm-smi*",), joined=True),
+    CommandFile("amd-smi-static.json", ("amd-smi", "static", "--json"), ("amd-smi*",)),
     CommandFile("rocminfo.txt", ("rocminfo",), ("rocminfo*",)),
     CommandFile("xpu-smi-discovery.txt", ("xpu-smi", "discovery"), ("xpu-smi*",)),
     CommandFile("lspci.txt", ("lspci",), ("lspci*",)),
@@ -43,6 +47,17 @@ COMMANDS: tuple[CommandFile, ...] = (
     CommandFile("SPHardwareDataType.json", ("system_profiler", "SPHardwareDataType"), ("SPHardwareDataType*",)),
     CommandFile("SPDisplaysDataType.json", ("system_profiler", "SPDisplaysDataType"), ("SPDisplaysDataType*",)),
     CommandFile("SPMemoryDataType.json", ("system_profiler", "SPMemoryDataType"), ("SPMemoryDataType*",)),
+    CommandFile("ioreg-gpu.txt", ("ioreg",), ("ioreg*",)),
+    CommandFile("vm_stat.txt", ("vm_stat",), ("vm_stat*", "vm-stat*")),
+    CommandFile("memory_pressure.txt", ("memory_pressure",), ("memory_pressure*", "memory-pressure*")),
+    CommandFile("pmset-batt.txt", ("pmset",), ("pmset*",)),
+    CommandFile("registry-vram.txt", ("reg", "query", windows.DISPLAY_KEY), ("registry*vram*", "registry*display*")),
+    CommandFile("registry-cpu.txt", ("reg", "query", windows.CPU_KEY), ("registry*cpu*", "registry*processor*")),
+    CommandFile("win32-video-controller.txt", windows.VIDEO, ("*win32*video*", "*videocontroller*", "wmic*video*")),
+    CommandFile("win32-processor.txt", windows.PROCESSOR, ("*win32*processor*", "wmic*cpu*")),
+    CommandFile("win32-operating-system.txt", windows.MEMORY, ("*win32*operating*", "wmic*os*")),
+    CommandFile("win32-computer-system.txt", windows.COMPUTER, ("*win32*computer*", "wmic*computer*")),
+    CommandFile("systeminfo.txt", ("systeminfo",), ("systeminfo*",)),
     CommandFile("labkit-core.json", ("python", "-m", "labkit.engine.native.describe")),
 )
 
@@ -58,6 +73,8 @@ LONE_PATHS: dict[str, str] = {
     "osrelease": "/proc/sys/kernel/osrelease",
     "uname": "/proc/sys/kernel/osrelease",
     "os-release": "/etc/os-release",
+    ".dockerenv": "/.dockerenv",
+    ".containerenv": "/run/.containerenv",
     "model": "/proc/device-tree/model",
     "mem_info_vram_total": "/sys/class/drm/card0/device/mem_info_vram_total",
     "mem_info_vram_used": "/sys/class/drm/card0/device/mem_info_vram_used",
@@ -66,10 +83,14 @@ LONE_PATHS: dict[str, str] = {
     "memory.high": "/sys/fs/cgroup/memory.high",
     "memory.current": "/sys/fs/cgroup/memory.current",
     "memory.stat": "/sys/fs/cgroup/memory.stat",
+    "memory.swap.max": "/sys/fs/cgroup/memory.swap.max",
     "cpu.max": "/sys/fs/cgroup/cpu.max",
     "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
     "memory.usage_in_bytes": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    "memory.memsw.limit_in_bytes": "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
     "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "dxdiag": DXDIAG,
+    "llm-checker": LLM_CHECKER,
     "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
 }
 
@@ -79,6 +100,7 @@ SYSTEM_FOLDERS = ("proc", "sys", "etc", "run", "usr", "dev", "var", "opt")
 # Written by labkit only: what the machine is, and what psutil said.
 CAPTURE_FILE = "labkit-capture.json"
 COUNTERS_FILE = "labkit-counters.json"
+README_FILE = "README.txt"
 # For outputs of command lines that have no entry above.
 COMMANDS_FOLDER = "commands"
 EXIT_ENDING, STDERR_ENDING = ".exit", ".stderr"

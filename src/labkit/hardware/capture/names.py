@@ -17,6 +17,7 @@ from labkit.hardware.capture.layout import (
     EXIT_ENDING,
     FORMS,
     LONE_PATHS,
+    README_FILE,
     STDERR_ENDING,
     SYSTEM_FOLDERS,
 )
@@ -25,7 +26,7 @@ from labkit.hardware.capture.tree import FileTree
 
 _BREAKS = re.compile(r"[-_. ]+")
 _ENDING = re.compile(r"(\.(txt|json|csv|xml|log|out|text|partial|excerpt))+$", re.IGNORECASE)
-_OWN = (CAPTURE_FILE, COUNTERS_FILE)
+_OWN = (CAPTURE_FILE, COUNTERS_FILE, README_FILE)
 
 
 @dataclass(slots=True)

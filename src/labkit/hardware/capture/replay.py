@@ -96,9 +96,10 @@ class ReplaySource:
         return self._tree.read(found[0]) if found else None
 
     def glob(self, pattern: str) -> list[str]:
-        """See Source."""
+        """See Source. Folders count as well as files."""
         parts = pattern.split("/")
-        return sorted(path for path, found in self._paths.items() if found and _matches(path.split("/"), parts))
+        beginnings = ("/".join(path.split("/")[: len(parts)]) for path, found in self._paths.items() if found)
+        return sorted({path for path in beginnings if _matches(path.split("/"), parts)})
 
     def counters(self) -> SystemCounters:
         """See Source: those of the capture; unknown when it has none."""

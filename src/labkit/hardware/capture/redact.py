@@ -1,0 +1,153 @@
+"""Takes out of captured texts what names a person or one very machine: serial numbers, ids, names, processes.
+
+What a probe reads stays as it was: sizes, names of parts, versions, PCI addresses. Equal ids stay equal and
+different ones different, so that two cards or two control groups are still two.
+"""
+
+import getpass
+import json
+import re
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REDACTED = "REDACTED"
+_EMPTY = re.compile(r"^[\[(]?(n/?a|none|null|unknown|not (available|supported|specified|applicable)|0+|)[\])]?$", re.I)
+_UUID = re.compile(
+    r"(?<![0-9a-zA-Z])[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}(?![0-9a-zA-Z])", re.I
+)
+_LONG_HEX = re.compile(r"(?<![0-9a-zA-Z.])(?:0x)?(?=[0-9a-f]*[0-9])[0-9a-f]{32,}(?![0-9a-zA-Z])", re.I)
+_MAC = re.compile(
+    r"(?<![0-9a-fA-F:.-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?:\1[0-9a-fA-F]{2}){0,2}(?![0-9a-fA-F:.])"
+)
+_POD = re.compile(r"(?<=pod)[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.I)
+_HOMES = re.compile(
+    r"(?P<before>/home/|/Users/|(?<=[A-Za-z]:)\\Users\\|\\\\Users\\\\)(?P<name>(?!Shared\b|Public\b)[^/\\\s\"',;:<>]+)"
+)
+# Keys whose value is an identity, whole key by whole key: "Serial Number (system)", "UUID", "host_name" ...
+_KEY = (
+    r"(?:[\w ./()-]*[ ._-])?(?:serial(?:[ ._-]?(?:number|num|no|\#))?\d?|(?:u|g)uid|udid|unique[ ._-]?(?:id|number)|"
+    r"(?:machine|hardware|product|boot|device|chassis|asset)[ ._-]?(?:uuid|udid|id\#)|machine[ ._-]?id|"
+    r"product[ ._-]?key|asset[ ._-]?tag|service[ ._-]?tag|"
+    r"(?:host|user|computer|node|domain|account)[ ._-]?name|nodename|owner|registered[ ._-]?(?:owner|organi[sz]ation)|"
+    r"mac[ ._-]?address|ip[ ._-]?address|e-?mail|edid|imei|logon[ ._-]?server|"
+    r"_?spdisplays_display-(?:serial-number\d?|vendor-id|product-id|week|year))(?:[ _]?\([^)\n]*\))?"
+)
+_LABELLED = (
+    # "key": "value" of JSON, <key>value</key> of XML, key : value and key = value of text, key REG_SZ value of Windows.
+    re.compile(rf'(?P<head>"{_KEY}"\s*:\s*")(?P<value>[^"\n]*)', re.I),
+    re.compile(rf"(?P<head><(?:{_KEY})>)(?P<value>[^<\n]*)", re.I),
+    re.compile(
+        rf"(?P<head>^(?:GPU\[\d+\]\s*:\s*)?[\s|]*{_KEY}[ \t]*[:=][ \t]*)(?P<value>[^\n]*?)(?=\s*\|?\s*$)", re.I | re.M
+    ),
+    re.compile(rf"(?P<head>^\s+{_KEY}\s+REG_\w+\s+)(?P<value>[^\n]*)", re.I | re.M),
+)
+_PROCESS_KEYS = re.compile(r"^(processes|process_list|process_info|.*_processes|pids?|pid\d+)$", re.I)
+_XML_PROCESSES = re.compile(r"(<(\w*processes)>).*?(</\2>|\Z)", re.S)
+_TABLE_PROCESSES = re.compile(r"^\|\s*Processes:.*\Z", re.S | re.M)
+_LIST_PROCESSES = re.compile(r"^(?P<indent>[ \t]*)Processes[ \t]*(?::[^\n]*)?\n(?:(?P=indent)[ \t]+[^\n]*\n?)*", re.M)
+# Names that say nothing about a person, or that captures need.
+_COMMON_NAMES = frozenset(
+    "root user admin administrator ubuntu debian fedora linux host localhost localdomain home local test guest runner "
+    "nvidia intel apple windows darwin radeon docker default server desktop laptop generic system unknown".split()
+)
+_LEAST_NAME_CHARACTERS = 3
+
+
+@dataclass(slots=True)
+class Redactor:
+    """Replaces what identifies. `names`: a word of the machine's owner or network -> what stands in its place."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    _ids: dict[str, int] = field(default_factory=dict)
+
+    def redact(self, text: str) -> str:
+        """The text without identities. Any text is taken, also one that was cut."""
+        text = _without_processes(text)
+        for pattern in _LABELLED:
+            text = pattern.sub(_masked, text)
+        for pattern in (_POD, _UUID, _LONG_HEX):
+            text = pattern.sub(lambda match: self._number(match[0]), text)
+        text = _MAC.sub(lambda match: re.sub(r"[0-9a-fA-F]", "0", match[0]), text)
+        text = _HOMES.sub(lambda match: match["before"] + "user", text)
+        for name, stand_in in self.names.items():
+            text = re.sub(
+                rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])", lambda _, to=stand_in: to, text, flags=re.I
+            )
+        return text
+
+    def _number(self, found: str) -> str:
+        """The id with its digits replaced by a running number: the same for the same id, of the same shape."""
+        digits = re.sub(r"[-_]|^0x", "", found.lower())
+        if not digits.strip("0"):
+            return found
+        count = self._ids.setdefault(digits, len(self._ids) + 1)
+        kept = iter(f"{count:0{len(digits)}d}")
+        body = found[2:] if found.lower().startswith("0x") else found
+        return found[: len(found) - len(body)] + "".join(char if char in "-_" else next(kept) for char in body)
+
+
+def redactor_of_this_machine() -> Redactor:
+    """One that knows the names of this machine, its user and its home folder."""
+    names: dict[str, str] = {}
+    for name in _host_names():
+        names[name] = "host"
+    for name in _user_names():
+        names[name] = "user"
+    wanted = {name: to for name, to in names.items() if _is_telling(name)}
+    # Long names first: a name may be a part of another.
+    return Redactor(dict(sorted(wanted.items(), key=lambda item: -len(item[0]))))
+
+
+def _is_telling(name: str) -> bool:
+    return len(name) >= _LEAST_NAME_CHARACTERS and name.lower() not in _COMMON_NAMES and not name.isdecimal()
+
+
+def _host_names() -> Iterable[str]:
+    full = socket.gethostname()
+    return {full, full.partition(".")[0]} - {""}
+
+
+def _user_names() -> Iterable[str]:
+    found: set[str] = {_asked(getpass.getuser), _asked(lambda: Path.home().name)}
+    return found - {""}
+
+
+def _asked(function: Callable[[], str]) -> str:
+    try:
+        return function()
+    except (OSError, KeyError, RuntimeError, ImportError):  # a user without an entry in the system's list
+        return ""
+
+
+def _masked(match: re.Match[str]) -> str:
+    value = match["value"].strip().strip("\"',")
+    if _EMPTY.match(value):
+        return match[0]
+    return match["head"] + REDACTED
+
+
+def _without_processes(text: str) -> str:
+    if text.lstrip().startswith(("{", "[")):
+        text = _json_without_processes(text)
+    text = _XML_PROCESSES.sub(lambda match: f"{match[1]}{match[3]}", text)
+    text = _TABLE_PROCESSES.sub(f"| Processes: {REDACTED} |\n", text)
+    return _LIST_PROCESSES.sub(lambda match: f"{match['indent']}Processes : {REDACTED}\n", text)
+
+
+def _json_without_processes(text: str) -> str:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        # A cut document: from the first such key on, nothing can be told apart.
+        return re.sub(r'"(?:\w*processes|process_list|PID\d+)"\s*:.*\Z', "", text, flags=re.S)
+    pruned = _pruned(document)
+    return text if pruned == document else json.dumps(pruned, indent=2) + "\n"
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _pruned(item) for key, item in value.items() if not _PROCESS_KEYS.match(key)}
+    return [_pruned(item) for item in value] if isinstance(value, list) else value
