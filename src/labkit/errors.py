@@ -11,13 +11,16 @@ LabkitError
 ├── RefusedError                     understood, and not allowed (foreign Host or Origin, missing key)
 ├── MachineError                     the machine is not as it must be
 │   ├── DataFolderError              a folder labkit must write to is not writable
+│   ├── DiskFullError                no room for what must be written; nothing is lost
 │   ├── PortInUseError
 │   ├── MissingExtraError            an optional part is not installed
 │   └── InsufficientMemoryError
 ├── InvalidModelFileError            not a GGUF file, cut, hostile, or of an unsupported kind
+├── IntegrityError                   bytes are not those that their hash promises
 ├── UnavailableError                 try again later
 │   ├── QueueFullError               knows after how many seconds to try again
 │   ├── NotReadyError                a model is still loading, or the server is draining
+│   ├── DownloadError                a transfer stopped; what arrived is kept
 │   └── ConnectionFailedError        nothing answers at the address
 ├── WorkerDiedError                  the process that held the model ended in mid-work
 └── NativeError                      the native core reported a failure
@@ -121,6 +124,10 @@ class DataFolderError(MachineError):
     """A folder labkit must write to is not writable."""
 
 
+class DiskFullError(MachineError):
+    """There is no room for what must be written. What was written before is kept."""
+
+
 class PortInUseError(MachineError):
     """Another program listens on the address."""
 
@@ -141,6 +148,10 @@ class InvalidModelFileError(LabkitError):
     """Not a GGUF file, cut, hostile, or of a kind the core cannot run."""
 
 
+class IntegrityError(LabkitError):
+    """Bytes are not those that their hash promises."""
+
+
 class UnavailableError(LabkitError):
     """Try again later."""
 
@@ -155,6 +166,10 @@ class QueueFullError(UnavailableError):
 
 class NotReadyError(UnavailableError):
     """A model is loading or the server is draining."""
+
+
+class DownloadError(UnavailableError):
+    """A transfer stopped. What arrived is kept, and the next try goes on from there."""
 
 
 class ConnectionFailedError(UnavailableError):

@@ -19,6 +19,7 @@ STATUS: dict[type[LabkitError], int] = {
     errors.UnsupportedContentError: 415,
     errors.RefusedError: 403,
     errors.InsufficientMemoryError: 507,
+    errors.DiskFullError: 507,
     errors.InvalidModelFileError: 503,
     errors.UnavailableError: 503,
     errors.QueueFullError: 429,

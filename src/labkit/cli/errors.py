@@ -11,6 +11,7 @@ EXIT_CODES: dict[type[LabkitError], int] = {
     LabkitError: 1,
     errors.InputError: 2,
     errors.InvalidModelFileError: 65,
+    errors.IntegrityError: 65,
     errors.ModelNotFoundError: 66,
     errors.UnavailableError: 69,
     errors.WorkerDiedError: 70,

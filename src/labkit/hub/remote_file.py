@@ -1,0 +1,62 @@
+"""The beginning of a file on a hub, as a file that can be read: a model's header without its weights."""
+
+from collections.abc import Callable
+
+from labkit.errors import DownloadError
+from labkit.hub.part import Span
+from labkit.hub.stream import BusyError, ExpiredError, Source, WrongAnswerError, stream_span
+from labkit.hub.types import Location
+from labkit.units import KIB, MIB
+
+FIRST_BYTES = 512 * KIB  # headers without a vocabulary end here
+NEXT_BYTES = 8 * MIB
+TRIES = 3
+
+
+class RemoteFile:
+    """Sequential reading over range requests. Fetches ahead in growing steps; nothing is written to disk."""
+
+    def __init__(self, locate: Callable[[], Location], name: str) -> None:
+        self._locate, self._name = locate, name
+        location = locate()
+        self._source = Source(location)
+        self.size_bytes = location.size_bytes
+        self.fetched_bytes = 0
+        self._buffer = bytearray()
+        self._position = 0
+
+    def read(self, num_bytes: int) -> bytes:
+        """The next `num_bytes`, fewer at the end of the file. Blocks.
+
+        Raises DownloadError when the server does not give them, RefusedError for an address that is not allowed.
+        """
+        while len(self._buffer) < self._position + num_bytes and len(self._buffer) < self.size_bytes:
+            self._fetch(max(self._position + num_bytes - len(self._buffer), self._step()))
+        data = bytes(self._buffer[self._position : self._position + num_bytes])
+        self._position += len(data)
+        return data
+
+    def _step(self) -> int:
+        return FIRST_BYTES if not self._buffer else NEXT_BYTES
+
+    def _fetch(self, num_bytes: int) -> None:
+        import httpx2
+
+        end = min(len(self._buffer) + num_bytes, self.size_bytes)
+        trouble = ""
+        for _ in range(TRIES):
+            try:
+                for _, data in stream_span(self._source, Span(len(self._buffer), end)):
+                    self._buffer += data
+                    self.fetched_bytes += len(data)
+                if len(self._buffer) >= end:
+                    return
+                trouble = "the connection was closed early"
+            except ExpiredError as error:
+                trouble = str(error)
+                self._source = Source(self._locate())
+            except (WrongAnswerError, BusyError) as error:
+                trouble = str(error)
+            except httpx2.HTTPError as error:
+                trouble = f"the connection broke ({error or type(error).__name__})"
+        raise DownloadError(f"the header of {self._name} cannot be read: {trouble}", hint="try again later")
