@@ -1,150 +1,141 @@
-"""AMD cards: the kernel's sysfs first, rocm-smi where it says nothing.
+"""AMD cards and integrated parts: the kernel's sysfs first, ROCm's tools for what it does not say, lspci last.
 
 The video memory of an integrated part is a carve-out of system memory, and GTT is system memory that any part may
-borrow: neither is a card's own. Which parts are integrated is told by their gfx version, since they share generic
-names ("AMD Radeon Graphics") with cards. Sources: the kernel's amdgpu and kfd documentation.
+borrow: neither is a card's own.
 """
 
-import json
-import re
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 
-from labkit.hardware.probes.finding import Finding, reported_by
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes import foreign
+from labkit.hardware.probes.amd_parts import AmdPart, is_generic, is_integrated, is_worth_using, known_gfx, to_gpu
+from labkit.hardware.probes.amd_sysfs import read_sysfs
+from labkit.hardware.probes.amd_tools import parse_amd_smi, parse_rocm_smi
+from labkit.hardware.probes.finding import Finding
+from labkit.hardware.probes.pci import PciDevice, display_devices
+from labkit.hardware.probes.rocminfo import parse_rocminfo
+from labkit.hardware.probes.text import key_values
 from labkit.hardware.profile import Gpu
 from labkit.hardware.source import Source
+from labkit.units import MIB
 
-VENDOR_ID = "0x1002"
-# LLVM's AMDGPU usage guide, "Processors": the ones it calls APU.
-INTEGRATED_GFX = frozenset(
-    "gfx902 gfx909 gfx90c gfx1013 gfx1033 gfx1035 gfx1036 gfx1103 gfx1150 gfx1151 gfx1152 gfx1153".split()
-)
-# Integrated parts whose graphics memory is worth using; the others have two or three compute units.
-_STRONG_INTEGRATED = frozenset("gfx1103 gfx1150 gfx1151 gfx1152 gfx1153".split())
-_ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--json")
-_LINE = re.compile(r"GPU\[(\d+)\]\s*:\s*([^:]+?)\s*:\s*(.+)")
-_REVISION = re.compile(r"\s*\(rev [0-9a-f]+\)$")
-_CARD_KEY = re.compile(r"card(\d+)")
-_MIN_CARD_BYTES = 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class _KfdNode:
-    location: int
-    gfx: str
+ROCM_SMI_JSON = ("rocm-smi", "-a", "--json")
+ROCM_SMI_MEMORY = ("rocm-smi", "--showmeminfo", "vram")
+ROCM_SMI_PRODUCT = ("rocm-smi", "--showproductname")
+AMD_SMI_JSON = ("amd-smi", "static", "--json")
+ROCM_SMI = ("rocm-smi",)
+ROCMINFO = ("rocminfo",)
+_CARVE_OUT_STEP = 256 * MIB
 
 
 def probe_amd(source: Source) -> Finding[tuple[Gpu, ...]]:
     """Cards, and integrated parts strong enough to be of use."""
-    gpus, origin = _from_sysfs(source), "sysfs (amdgpu)"
-    if not gpus and source.system != "Darwin":
-        output = source.run(_ROCM_SMI)
-        gpus, origin = parse_rocm_smi(output.stdout if output else None), "rocm-smi"
-    kept = tuple(gpu for gpu in gpus if _worth_using(gpu))
-    facts = {
-        f"{index}.{name}": fact for index, gpu in enumerate(kept) for name, fact in reported_by(gpu, origin).items()
+    parts, origin = read_sysfs(source), "sysfs (amdgpu)"
+    if not all(_is_told(part) for part in parts) or not parts:
+        for name, found in (("rocm-smi", _rocm_smi(source)), ("amd-smi", parse_amd_smi(_said(source, AMD_SMI_JSON)))):
+            origin = origin if parts else name
+            parts = join(parts, found)
+    if not parts or any(is_integrated(part)[0] is not False for part in parts):
+        pools = parse_rocminfo(_said(source, ROCMINFO))
+        origin = origin if parts else "rocminfo"
+        parts = join(parts, pools)
+    parts = [_with_processor(source, part) for part in parts]
+    parts, listed = _named(source, [part for part in parts if not part.is_anonymous])
+    origin = "lspci" if listed else origin
+    if not parts:
+        parts, origin = foreign.read_amd_parts(source), foreign.ORIGIN
+    found = [to_gpu(part, origin) for part in parts]
+    kept = [(gpu, facts) for gpu, facts in found if is_worth_using(gpu)]
+    facts = {f"{index}.{name}": fact for index, (_, own) in enumerate(kept) for name, fact in own.items()}
+    return Finding(tuple(gpu for gpu, _ in kept), facts)
+
+
+def join(parts: list[AmdPart], others: list[AmdPart]) -> list[AmdPart]:
+    """The same parts from two sources: by PCI address, by number where both list as many, or as the only fit.
+
+    What the first says stays; a figure of nobody (a lone pool) goes to the only part there is.
+    """
+    if not parts:
+        return others
+    joined = list(parts)
+    taken: set[int] = set()
+    for place, other in enumerate(others):
+        fits = [index for index, part in enumerate(parts) if index not in taken and _may_be(part, other)]
+        exact = [i for i in fits if other.pci_address and parts[i].pci_address == other.pci_address]
+        same_place = [i for i in fits if len(parts) == len(others) and i == place]
+        chosen = (exact or same_place or (fits if len(fits) == 1 else []))[:1]
+        for index in chosen:
+            taken.add(index)
+            joined[index] = _filled(parts[index], other)
+        if not chosen and not fits and not other.is_anonymous:
+            joined.append(other)
+    return joined
+
+
+def _may_be(part: AmdPart, other: AmdPart) -> bool:
+    for name in ("pci_address", "device_id", "gfx"):
+        one, two = getattr(part, name), getattr(other, name)
+        if one and two and one != two:
+            return False
+    if part.vram_bytes and other.vram_bytes:
+        return abs(part.vram_bytes - other.vram_bytes) <= 0.05 * part.vram_bytes
+    return True
+
+
+def _filled(part: AmdPart, other: AmdPart) -> AmdPart:
+    missing = {
+        entry.name: getattr(other, entry.name) for entry in fields(AmdPart) if getattr(part, entry.name) in (None, "")
     }
-    return Finding(kept, facts)
+    filled = replace(part, **missing)
+    return replace(filled, name=other.name) if is_generic(part.name) and other.name else filled
 
 
-def parse_rocm_smi(*texts: str | None) -> tuple[Gpu, ...]:
-    """From rocm-smi's JSON or its `GPU[n] : key : value` lines; several texts are joined. Keys vary by release."""
-    cards: dict[int, dict[str, str]] = {}
-    for text in texts:
-        for index, key, value in _rocm_entries(text or ""):
-            cards.setdefault(index, {}).setdefault(key.lower(), value)
-    return tuple(_rocm_card(values) for _, values in sorted(cards.items()) if "vram total memory (b)" in values)
+def _is_told(part: AmdPart) -> bool:
+    return bool(part.vram_bytes and known_gfx(part))
 
 
-def gfx_name(target_version: int) -> str:
-    """Such as "gfx90c" from the kernel's 90012: major·10000 + minor·100 + stepping, two of them in hexadecimal."""
-    return f"gfx{target_version // 10000}{target_version // 100 % 100:x}{target_version % 100:x}"
+def _rocm_smi(source: Source) -> list[AmdPart]:
+    found = parse_rocm_smi(_said(source, ROCM_SMI_JSON))
+    if found and all(part.vram_bytes and part.name for part in found):
+        return found
+    return join(found, parse_rocm_smi(*(_said(source, each) for each in (ROCM_SMI_MEMORY, ROCM_SMI_PRODUCT, ROCM_SMI))))
 
 
-def _from_sysfs(source: Source) -> tuple[Gpu, ...]:
-    nodes = _kfd_nodes(source)
-    found = [
-        _sysfs_card(source, path.rpartition("/")[0], nodes)
-        for path in source.glob("/sys/class/drm/card*/device/mem_info_vram_total")
-    ]
-    return tuple(gpu for gpu in found if gpu)
+def _with_processor(source: Source, part: AmdPart) -> AmdPart:
+    """A nameless part with a carve-out, named by the processor it is in ("... w/ Radeon 8060S")."""
+    if part.gfx or part.name or not part.vram_bytes or part.vram_bytes % _CARVE_OUT_STEP:
+        return part
+    processor = key_values(source.read("/proc/cpuinfo")).get("model name")
+    gfx = known_gfx(AmdPart(name=processor))
+    _, found, name = (processor or "").rpartition("w/ ")
+    return replace(part, gfx=gfx, name=f"AMD {name}" if found else None) if gfx else part
 
 
-def _sysfs_card(source: Source, folder: str, nodes: list[_KfdNode]) -> Gpu | None:
-    total, used = (number(source.read(f"{folder}/mem_info_vram_{name}")) for name in ("total", "used"))
-    if not total or (source.read(f"{folder}/vendor") or VENDOR_ID).strip() != VENDOR_ID:
-        return None
-    slot = key_values(source.read(f"{folder}/uevent"), "=").get("PCI_SLOT_NAME", "")
-    located = [node.gfx for node in nodes if node.location == _location(slot)]
-    gfx = located[0] if located else nodes[0].gfx if len(nodes) == 1 else None
-    unified = gfx in INTEGRATED_GFX if gfx else None
-    return Gpu(
-        vendor="amd",
-        name=(source.read(f"{folder}/product_name") or "").strip() or pci_name(source, slot),
-        # An integrated part addresses its carve-out and, beside it, system memory up to the GTT size.
-        memory_bytes=total + (number(source.read(f"{folder}/mem_info_gtt_total")) or 0 if unified else 0),
-        free_bytes=max(0, total - used) if used is not None and not unified else None,
-        unified=unified,
-        architecture=gfx,
-        driver="amdgpu",
-    )
+def _named(source: Source, parts: list[AmdPart]) -> tuple[list[AmdPart], bool]:
+    """(parts with lspci's names, whether only the bus tells of them)."""
+    if parts and all(part.name and not is_generic(part.name) for part in parts):
+        return parts, False
+    on_bus = display_devices(source, "amd")
+    by_slot = {device.slot: device for device in on_bus}
+    if not parts:
+        return [_of_bus(device) for device in on_bus], True
+    return [_with_bus(part, by_slot.get(part.pci_address or "")) for part in parts], False
 
 
-def pci_name(source: Source, slot: str) -> str | None:
-    """Name that lspci gives the device at `slot`; None without lspci."""
-    output = source.run(["lspci", "-s", slot]) if slot else None
-    _, found, name = (output.stdout if output else "").partition(": ")
-    if not found or not name.strip():
-        return None
-    plain = _REVISION.sub("", name.strip().splitlines()[0])
-    return plain.replace("Advanced Micro Devices, Inc. [AMD/ATI]", "AMD").replace("Intel Corporation", "Intel")
+def _of_bus(device: PciDevice) -> AmdPart:
+    return AmdPart(name=_bus_name(device), pci_address=device.slot, device_id=device.device_id, driver=device.driver)
 
 
-def _kfd_nodes(source: Source) -> list[_KfdNode]:
-    nodes: list[_KfdNode] = []
-    for path in source.glob("/sys/class/kfd/kfd/topology/nodes/*/properties"):
-        values = key_values(source.read(path), " ")
-        version, location = number(values.get("gfx_target_version")), number(values.get("location_id"))
-        if version and location is not None:  # processor nodes have version 0
-            nodes.append(_KfdNode(location, gfx_name(version)))
-    return nodes
+def _with_bus(part: AmdPart, device: PciDevice | None) -> AmdPart:
+    if device is None:
+        return part
+    name = part.name if part.name and not is_generic(part.name) else _bus_name(device) or part.name
+    return replace(part, name=name, device_id=part.device_id or device.device_id)
 
 
-def _location(slot: str) -> int | None:
-    """The kernel's location_id of a PCI slot "0000:03:00.0": bus, device and function in 16 bits."""
-    match = re.fullmatch(r"[0-9a-f]+:([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])", slot)
-    return int(match[1], 16) << 8 | int(match[2], 16) << 3 | int(match[3]) if match else None
+def _bus_name(device: PciDevice) -> str | None:
+    return f"AMD {device.name}" if device.name else None
 
 
-def _worth_using(gpu: Gpu) -> bool:
-    if gpu.unified:
-        return gpu.architecture in _STRONG_INTEGRATED
-    return (gpu.memory_bytes or 0) >= _MIN_CARD_BYTES
-
-
-def _rocm_entries(text: str) -> list[tuple[int, str, str]]:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        found = [_LINE.match(line.strip()) for line in text.splitlines()]
-        return [(int(match[1]), match[2].strip(), match[3].strip()) for match in found if match]
-    entries: list[tuple[int, str, str]] = []
-    for card, values in document.items() if isinstance(document, dict) else ():
-        match = _CARD_KEY.fullmatch(card)
-        if match and isinstance(values, dict):
-            entries.extend((int(match[1]), str(key), str(value)) for key, value in values.items())
-    return entries
-
-
-def _rocm_card(values: dict[str, str]) -> Gpu:
-    total, used = number(values["vram total memory (b)"]), number(values.get("vram total used memory (b)"))
-    names = [values[key] for key in ("card series", "device name", "card model") if values.get(key)]
-    gfx = values.get("gfx version")
-    gpu = Gpu(
-        vendor="amd",
-        name=next((name for name in names if not name.startswith("0x") and name != "N/A"), None),
-        memory_bytes=total,
-        free_bytes=max(0, total - used) if total is not None and used is not None else None,
-        architecture=gfx,
-    )
-    return replace(gpu, unified=gfx in INTEGRATED_GFX) if gfx else gpu
+def _said(source: Source, command: tuple[str, ...]) -> str | None:
+    output = source.run(command)
+    return output.stdout if output else None

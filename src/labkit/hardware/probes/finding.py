@@ -1,7 +1,7 @@
 """What a probe brings back: a value, where its facts come from, and what was wrong on the way."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -26,3 +26,9 @@ def reported_by(value: Any, source: str, **exceptions: str) -> dict[str, FactSou
         for entry in dataclasses.fields(value)
         if getattr(value, entry.name) not in (None, (), "")
     }
+
+
+def facts_of(values: Sequence[Any], source: str) -> dict[str, FactSource]:
+    """A source for every known field of each of `values`, keyed "<index>.<field>"."""
+    facts = [reported_by(value, source) for value in values]
+    return {f"{index}.{name}": fact for index, own in enumerate(facts) for name, fact in own.items()}

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from labkit.hardware.probes.finding import Finding, reported_by
+from labkit.hardware.probes.pci import normal_slot
 from labkit.hardware.probes.text import first_line
 from labkit.hardware.profile import CoreDevice, FactSource, NativeCore, Problem
 from labkit.hardware.source import CommandOutput, Source
@@ -91,6 +92,7 @@ def _device(entry: Any) -> CoreDevice | None:
         backend=_string(entry.get("backend")) or "unknown",
         free_bytes=_positive(entry.get("free_bytes")),
         total_bytes=_positive(entry.get("total_bytes")),
+        pci_address=normal_slot(_string(entry.get("pci_address"))),
     )
 
 

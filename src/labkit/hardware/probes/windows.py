@@ -1,68 +1,146 @@
-r"""Windows: names and card memory from the registry.
+"""Windows: the registry first, then WMI through PowerShell, systeminfo, and a saved dxdiag report.
 
-Win32_VideoController.AdapterRAM has 32 bits and reads 4 GiB for every larger card, so the display class's
-HardwareInformation.qwMemorySize is asked. `reg query` prints `    <name>    REG_<type>    <value>` under each key.
+`reg query` answers in milliseconds, so PowerShell is asked only for what the registry did not say. dxdiag opens a
+window, so its report is read where a capture has one, and never made.
 """
 
 import re
 
-from labkit.hardware.probes.finding import Finding, reported_by
-from labkit.hardware.probes.text import number
-from labkit.hardware.profile import Cpu, Gpu
+from labkit.hardware.capture_paths import DXDIAG
+from labkit.hardware.probes import windows_gpu
+from labkit.hardware.probes.finding import Finding, facts_of
+from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.windows_text import Row, parse_registry, parse_rows
+from labkit.hardware.profile import Cpu, FactSource, Gpu, Memory
 from labkit.hardware.source import Source
+from labkit.units import KIB, MIB
 
 CPU_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0"
 DISPLAY_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
-_VALUE = re.compile(r"^\s+(\S.*?)\s+REG_([A-Z_]+)\s+(.*)$")
-_ADAPTER_KEY = re.compile(r"\\\d{4}$")
+_POWERSHELL = ("powershell", "-NoProfile", "-Command")
+VIDEO = (
+    *_POWERSHELL,
+    "Get-CimInstance Win32_VideoController | Select-Object Name,AdapterRAM,DriverVersion,PNPDeviceID | ConvertTo-Json",
+)
+PROCESSOR = (
+    *_POWERSHELL,
+    "Get-CimInstance Win32_Processor | Select-Object Name,Manufacturer,NumberOfCores,NumberOfLogicalProcessors,"
+    "L3CacheSize | ConvertTo-Json",
+)
+MEMORY = (
+    *_POWERSHELL,
+    "Get-CimInstance Win32_OperatingSystem | Select-Object TotalVisibleMemorySize,FreePhysicalMemory,"
+    "TotalVirtualMemorySize | ConvertTo-Json",
+)
+COMPUTER = (
+    *_POWERSHELL,
+    "Get-CimInstance Win32_ComputerSystem | Select-Object Manufacturer,Model,TotalPhysicalMemory | ConvertTo-Json",
+)
+SYSTEMINFO = ("systeminfo",)
+_TIMEOUT_SECONDS = 8.0
+_SHARED = FactSource("table", "name of an integrated part")
+_DXDIAG_CPU = re.compile(r"^(.*?)\s*(?:\((\d+) CPUs?\))?(?:,\s*~.*)?$")
 
 
-def probe_cpu(source: Source) -> Cpu:
-    """Name and vendor; psutil gives the cores."""
-    output = source.run(["reg", "query", CPU_KEY])
-    values = next(iter(parse_registry(output.stdout if output else None).values()), {})
-    return Cpu(model_name=values.get("ProcessorNameString"), vendor=values.get("VendorIdentifier"))
+def cpu_layers(source: Source) -> list[tuple[Cpu, str]]:
+    """(processor, where it is told), the surest first. A registry that names it is enough: psutil counts cores."""
+    values = next(iter(parse_registry(_said(source, ("reg", "query", CPU_KEY))).values()), {})
+    layers = [(Cpu(model_name=values.get("ProcessorNameString"), vendor=values.get("VendorIdentifier")), "registry")]
+    if layers[0][0].model_name is None or source.counters().physical_cores is None:
+        layers.append((parse_processors(_said(source, PROCESSOR)), "WMI"))
+        layers.append((parse_dxdiag_cpu(source.read(DXDIAG)), "dxdiag"))
+    return layers
+
+
+def memory_layers(source: Source) -> list[tuple[Memory, str]]:
+    """(system memory, where it is told), for captures: on a living machine psutil knows it at once."""
+    if source.counters().total_memory_bytes is not None:
+        return []
+    return [
+        (parse_memory(_said(source, MEMORY), _said(source, COMPUTER)), "WMI"),
+        (parse_systeminfo(_said(source, SYSTEMINFO)), "systeminfo"),
+        (parse_dxdiag_memory(source.read(DXDIAG)), "dxdiag"),
+    ]
+
+
+def parse_processors(text: str | None) -> Cpu:
+    """From Win32_Processor in any form: one row for each socket."""
+    rows = [row for row in parse_rows(text) if row.get("name")]
+    if not rows:
+        return Cpu()
+    cache = number(rows[0].get("l3cachesize"))
+    return Cpu(
+        model_name=rows[0]["name"].strip(),
+        vendor=rows[0].get("manufacturer") or None,
+        physical_cores=_sum_of(rows, "numberofcores"),
+        logical_cores=_sum_of(rows, "numberoflogicalprocessors"),
+        last_level_cache_bytes=cache * KIB if cache else None,
+    )
+
+
+def parse_dxdiag_cpu(text: str | None) -> Cpu:
+    """From dxdiag's `Processor: <name> (16 CPUs), ~4.2GHz`."""
+    match = _DXDIAG_CPU.match(key_values(text).get("Processor", ""))
+    if match is None or not match[1]:
+        return Cpu()
+    return Cpu(model_name=match[1], logical_cores=number(match[2]))
+
+
+def parse_memory(*texts: str | None) -> Memory:
+    """From Win32_OperatingSystem (KiB) and Win32_ComputerSystem (bytes), in any form."""
+    rows = [row for text in texts for row in parse_rows(text)]
+
+    def first(key: str, unit: int) -> int | None:
+        return next((found * unit for row in rows if (found := number(row.get(key)))), None)
+
+    visible = first("totalvisiblememorysize", KIB) or first("totalphysicalmemory", 1)
+    return Memory(visible, first("freephysicalmemory", KIB))
+
+
+def parse_systeminfo(text: str | None) -> Memory:
+    """From systeminfo: `Total Physical Memory: 32,510 MB`. Other languages are not read."""
+    values = key_values(text)
+    total, free = (_megabytes(values.get(name)) for name in ("Total Physical Memory", "Available Physical Memory"))
+    return Memory(total, free)
+
+
+def parse_dxdiag_memory(text: str | None) -> Memory:
+    """From dxdiag: the memory that the system can use, else the installed one."""
+    values = key_values(text)
+    return Memory(_megabytes(values.get("Available OS Memory")) or _megabytes(values.get("Memory")))
 
 
 def probe_gpus(source: Source) -> Finding[tuple[Gpu, ...]]:
-    """Display adapters with memory. NVIDIA's tool knows more of its cards and goes before these."""
-    output = source.run(["reg", "query", DISPLAY_KEY, "/s"], timeout_seconds=8)
-    gpus = parse_adapters(output.stdout if output else None)
-    facts = {
-        f"{index}.{name}": fact
-        for index, gpu in enumerate(gpus)
-        for name, fact in reported_by(gpu, "Windows registry").items()
-    }
-    return Finding(gpus, facts)
+    """Display adapters with a chip. NVIDIA's tool knows more of its cards and goes before these."""
+    told = windows_gpu.parse_registry_adapters(_said(source, ("reg", "query", DISPLAY_KEY, "/s")))
+    origin = {windows_gpu.plain_name(adapter.name): "Windows registry" for adapter in told}
+    adapters = told
+    if not told or any(adapter.memory_bytes is None for adapter in told) or source.counters().logical_cores is None:
+        listed = windows_gpu.parse_video_controllers(_said(source, VIDEO))
+        reported = windows_gpu.parse_dxdiag(source.read(DXDIAG))
+        adapters = windows_gpu.join_adapters(told, reported, listed)
+    kept = [gpu for adapter in adapters if (gpu := windows_gpu.to_gpu(adapter))]
+    facts: dict[str, FactSource] = {}
+    for index, gpu in enumerate(kept):
+        name = origin.get(windows_gpu.plain_name(gpu.name or ""), "WMI")
+        facts |= {f"{index}.{key.partition('.')[2]}": fact for key, fact in facts_of([gpu], name).items()}
+        if gpu.unified:
+            facts[f"{index}.unified"] = _SHARED
+    return Finding(tuple(kept), facts)
 
 
-def parse_registry(text: str | None) -> dict[str, dict[str, str]]:
-    """Key -> value name -> text."""
-    keys: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    for line in (text or "").splitlines():
-        if line.startswith("HKEY_"):
-            current = keys.setdefault(line.strip(), {})
-        elif match := _VALUE.match(line):
-            current[match[1]] = match[3].strip()
-    return keys
+def _sum_of(rows: list[Row], key: str) -> int | None:
+    counts = [number(row.get(key)) for row in rows]
+    known = [count for count in counts if count]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
-def parse_adapters(text: str | None) -> tuple[Gpu, ...]:
-    """GPUs of the display class; adapters without memory (remote desktops, virtual screens) are no GPUs."""
-    gpus: list[Gpu] = []
-    for key, values in parse_registry(text).items():
-        memory = number(values.get("HardwareInformation.qwMemorySize"))
-        name = values.get("DriverDesc") or values.get("HardwareInformation.AdapterString")
-        if not _ADAPTER_KEY.search(key) or not name or not memory:
-            continue
-        gpus.append(Gpu(vendor=_vendor(name), name=name, memory_bytes=memory, driver=values.get("DriverVersion")))
-    return tuple(gpus)
+def _said(source: Source, command: tuple[str, ...]) -> str | None:
+    output = source.run(command, timeout_seconds=_TIMEOUT_SECONDS)
+    return output.stdout if output else None
 
 
-def _vendor(name: str) -> str | None:
-    words = name.lower().split()
-    for vendor, marks in (("nvidia", {"nvidia"}), ("amd", {"amd", "radeon"}), ("intel", {"intel(r)", "intel"})):
-        if marks & set(words):
-            return vendor
-    return None
+def _megabytes(text: str | None) -> int | None:
+    """Bytes from "32,510 MB", "32768MB RAM" or "32.510 MB"."""
+    match = re.match(r"([\d.,\s\u00a0\u202f]*\d)\s*MB\b", (text or "").strip())
+    return int(re.sub(r"\D", "", match[1])) * MIB if match else None
