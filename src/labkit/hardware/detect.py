@@ -90,7 +90,7 @@ def probe_machine(source: Source, devices: DeviceTable | None = None) -> Hardwar
         **_prefixed("native_core", core.sources),
     }
     return HardwareProfile(
-        tier=choose_tier(merged.gpus),
+        tier=choose_tier(merged.gpus, core.value, system.value.name),
         os=system.value,
         cpu=cpu.value,
         memory=ram,

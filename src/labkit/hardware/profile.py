@@ -171,7 +171,10 @@ class Gpu(_Document):
 
 @dataclass(frozen=True, slots=True)
 class CoreDevice(_Document):
-    """A device as the ggml backend registry lists it. `kind` is "cpu", "gpu", "igpu", "accel" or "meta"."""
+    """A device as the ggml backend registry lists it. `kind` is "cpu", "gpu", "igpu", "accel" or "meta".
+
+    `pci_address`, such as "0000:03:00.0": of backends that tell it (CUDA, ROCm, Vulkan).
+    """
 
     name: str
     description: str
@@ -179,6 +182,7 @@ class CoreDevice(_Document):
     backend: str
     free_bytes: int | None = None
     total_bytes: int | None = None
+    pci_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
