@@ -18,7 +18,7 @@ from labkit.hardware.probes.apple_profiler import (
 from labkit.hardware.probes.cpu_features import darwin_features
 from labkit.hardware.probes.finding import Finding, facts_of, reported_by
 from labkit.hardware.probes.text import decimal, number, without_cut_line
-from labkit.hardware.profile import Cpu, FactSource, Gpu
+from labkit.hardware.profile import Cpu, FactSource, Gpu, Memory
 from labkit.hardware.source import Source
 
 Sysctl = dict[str, str]
@@ -84,7 +84,7 @@ def parse_cpu(sysctl: Sysctl) -> Cpu:
         physical_cores=physical or (logical if ours else None),
         logical_cores=logical,
         performance_cores=sum(fast) if fast else None,
-        efficiency_cores=sum(slow) if slow else None,
+        efficiency_cores=sum(slow) if slow else _no_slow_cores(sysctl, levels),
         features=darwin_features(sysctl),
         last_level_cache_bytes=number(sysctl.get("hw.l3cachesize"))
         or max((size for level in levels if (size := number(level.get("l2cachesize")))), default=None)
@@ -114,8 +114,8 @@ def cpu_layers(source: Source) -> list[tuple[Cpu, str]]:
     return [(told, "sysctl"), (profiled, "system_profiler")]
 
 
-def probe_memory(source: Source) -> tuple[dict[str, int], dict[str, str]]:
-    """(physical_bytes, available_bytes and swap_bytes, as far as known; the source of each)."""
+def memory_layers(source: Source) -> list[tuple[Memory, str]]:
+    """(installed, available and swap memory; where each is told)."""
     sysctl = read_sysctl(source)
     physical, origin = apple_memory.parse_physical(sysctl), "sysctl"
     if physical is None:
@@ -126,9 +126,11 @@ def probe_memory(source: Source) -> tuple[dict[str, int], dict[str, str]]:
         available = apple_memory.parse_pressure(_run(source, (tool, "-Q")), physical)
     if available is not None and physical is not None:
         available = min(available, physical)
-    found = {"physical_bytes": physical, "available_bytes": available, "swap_bytes": apple_memory.parse_swap(sysctl)}
-    sources = {"physical_bytes": origin, "available_bytes": tool, "swap_bytes": "sysctl"}
-    return {name: size for name, size in found.items() if size is not None}, sources
+    return [
+        (Memory(physical_bytes=physical), origin),
+        (Memory(available_bytes=available), tool),
+        (Memory(swap_bytes=apple_memory.parse_swap(sysctl)), "sysctl"),
+    ]
 
 
 def parse_load_average(sysctl: Sysctl) -> float | None:
@@ -197,6 +199,12 @@ def _levels(sysctl: Sysctl) -> list[dict[str, str]]:
         if match := _LEVEL.fullmatch(key):
             levels.setdefault(match[1], {})[match[2]] = value
     return list(levels.values())
+
+
+def _no_slow_cores(sysctl: Sysctl, levels: list[dict[str, str]]) -> int | None:
+    """0 where all levels are listed and named, which none of them is for efficiency (M5 Pro and Max)."""
+    named = [level for level in levels if level.get("name")]
+    return 0 if named and len(named) == number(sysctl.get("hw.nperflevels")) else None
 
 
 def _run(source: Source, command: tuple[str, ...], *, seconds: float = 5) -> str | None:

@@ -71,7 +71,7 @@ def parse_core_counts(text: str | None, chip: str | None) -> tuple[int | None, i
     words = (text or "").strip()
     counts = [number(part) for part in words.removeprefix("proc ").split(":")]
     if len(counts) < 3 or None in counts:
-        return _named_classes(words)
+        return _named_classes(words, chip)
     known = [count or 0 for count in counts]
     total, kinds = known[0], [count for count in known[1:] if count]
     if sum(kinds) != total or len(kinds) > 3:
@@ -91,15 +91,19 @@ def _without_efficiency_cores(chip: str) -> bool:
     return bool(match) and int(match[1]) >= 5 if match else False
 
 
-def _named_classes(text: str) -> tuple[int | None, int | None, int | None]:
+def _named_classes(text: str, chip: str | None) -> tuple[int | None, int | None, int | None]:
     """From "10 (8 performance and 2 efficiency)" or "18 (6 Super and 12 Performance)"."""
     match = _CORES.fullmatch(text)
     if not match:
         return None, None, None
     classes = {name.lower(): int(count) for count, name in _CLASS.findall(match[2] or "")}
-    if not classes or not set(classes) <= {"super", "performance", "efficiency"}:
-        return int(match[1]), None, None
-    return int(match[1]), classes.get("super", 0) + classes.get("performance", 0), classes.get("efficiency", 0)
+    if classes and set(classes) <= {"super", "performance", "efficiency"}:
+        return int(match[1]), classes.get("super", 0) + classes.get("performance", 0), classes.get("efficiency", 0)
+    # In another language: the fast class comes first.
+    total, counts = int(match[1]), list(classes.values())
+    if len(counts) != 2 or sum(counts) != total or not chip:
+        return total, None, None
+    return (total, total, 0) if _without_efficiency_cores(chip) else (total, counts[0], counts[1])
 
 
 def parse_displays(text: str | None) -> tuple[Gpu, ...]:

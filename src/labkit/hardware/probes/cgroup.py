@@ -15,16 +15,24 @@ from labkit.hardware.source import Source
 # Version 1 writes "no limit" as LONG_MAX cut to a page or as ULONG_MAX; nothing real is near either.
 _UNLIMITED_FROM = 2**60
 _TOP = "/sys/fs/cgroup"
+_LIMITS = {1: ("memory.limit_in_bytes",), 2: ("memory.max", "memory.high")}
+_USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """One group's memory limit. `headroom_bytes`: what can be taken before it is reached, file cache given up."""
+    """One group's memory limit.
+
+    Attributes:
+        headroom_bytes: what can be taken before it is reached, file cache given up.
+        soft: beyond it the kernel slows the group down (memory.high); beyond a hard one it ends a process.
+    """
 
     path: str
     limit_bytes: int
     current_bytes: int | None
     headroom_bytes: int
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +48,8 @@ def probe_memory_limits(source: Source, physical_bytes: int | None) -> tuple[Mem
     """Every limit below `physical_bytes` over this process, from its own group up. Empty when there is none."""
     limits: list[MemoryLimit] = []
     for version, folder in _folders(source, "memory"):
-        limit = _memory_limit(source, version, folder)
-        if limit and limit.limit_bytes < (physical_bytes or _UNLIMITED_FROM):
-            limits.append(limit)
-    return tuple(limits)
+        limits += _limits_of_group(source, version, folder)
+    return tuple(limit for limit in limits if limit.limit_bytes < (physical_bytes or _UNLIMITED_FROM))
 
 
 def probe_swap_limit(source: Source) -> int | None:
@@ -138,20 +144,19 @@ def _path_to_top(mount: Mount, group: str) -> list[str]:
     return [str(top.joinpath(*inner.parts[:depth])) for depth in range(len(inner.parts), -1, -1)]
 
 
-def _memory_limit(source: Source, version: int, folder: str) -> MemoryLimit | None:
+def _limits_of_group(source: Source, version: int, folder: str) -> list[MemoryLimit]:
     stat = key_values(without_cut_line(source.read(f"{folder}/memory.stat")), " ")
-    names = ("memory.max", "memory.high") if version == 2 else ("memory.limit_in_bytes",)
-    found = [(value, name) for name in names if (value := _limit(source.read(f"{folder}/{name}"))) is not None]
-    # Version 1 tells the smallest limit of the groups above, also of those that a container cannot see.
-    if version == 1 and (above := _limit(stat.get("hierarchical_memory_limit"))) is not None:
-        found.append((above, "memory.stat"))
-    if not found:
-        return None
-    limit, name = min(found, key=lambda entry: entry[0])
-    usage = "memory.current" if version == 2 else "memory.usage_in_bytes"
-    current = number(source.read(f"{folder}/{usage}"))
+    found = {name: _limit(source.read(f"{folder}/{name}")) for name in _LIMITS[version]}
+    if version == 1:  # its statistics tell the smallest limit of the groups above, also of those out of sight
+        found["memory.stat"] = _limit(stat.get("hierarchical_memory_limit"))
+        found = dict(sorted(found.items(), key=lambda entry: _UNLIMITED_FROM if entry[1] is None else entry[1])[:1])
+    current = number(source.read(f"{folder}/{_USAGE[version]}"))
     used = max(0, (current or 0) - _reclaimable(stat, version))
-    return MemoryLimit(f"{folder}/{name}", limit, current, max(0, limit - used))
+    return [
+        MemoryLimit(f"{folder}/{name}", size, current, max(0, size - used), soft=name == "memory.high")
+        for name, size in found.items()
+        if size is not None
+    ]
 
 
 def _limit(text: str | None) -> int | None:

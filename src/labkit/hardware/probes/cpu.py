@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from labkit.hardware.probes import apple, windows
+from labkit.hardware.probes import apple, foreign, windows
+from labkit.hardware.probes.asahi import chip_name
 from labkit.hardware.probes.cgroup import probe_cpu_quota
 from labkit.hardware.probes.cpu_topology import probe_topology
 from labkit.hardware.probes.cpuinfo import parse_cpuinfo
@@ -28,7 +29,7 @@ def probe_cpu(source: Source) -> Finding[Cpu]:
         layers = windows.cpu_layers(source)
     else:
         layers, problems = _linux(source)
-    cpu, sources = first_known([*layers, (_counted(source), "psutil")])
+    cpu, sources = first_known([*layers, (_counted(source), "psutil"), (foreign.read_cpu(source), foreign.ORIGIN)])
     cpu, sources = _with_threads(cpu, sources)
     quota = probe_cpu_quota(source) if source.system == "Linux" else None
     if quota is not None:
@@ -41,6 +42,8 @@ def _linux(source: Source) -> tuple[Layers, tuple[Problem, ...]]:
     listed = parse_cpuinfo(source.read("/proc/cpuinfo"), excerpt=saved)
     topology = probe_topology(source, listed.vendor)
     layers: Layers = [(listed, "/proc/cpuinfo"), (topology.cpu, "sysfs"), (_allowed(source), "/proc/self/status")]
+    if chip := chip_name(source):
+        layers.insert(0, (Cpu(model_name=chip, vendor="Apple"), "device tree"))
     nodes = topology.nodes_without_cores
     known, _ = first_known(layers)
     if not all(getattr(known, name) for name in _WANTED):

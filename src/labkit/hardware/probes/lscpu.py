@@ -18,6 +18,7 @@ from labkit.hardware.profile import Cpu
 _NODE_CORES = re.compile(r"NUMA[ -](?:node|Knoten|节点) ?\d+ CPU.*")
 _CACHE = re.compile(r"([\d.]+)\s*([KMG]?)i?B?(?:\s*\((\d+)\s+\w+\))?")
 _WIDE_COLON = "\uff1a"  # of Chinese and Japanese outputs
+_WRAPPED = "\v"  # stands where a line went on in the next
 _FACTOR = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 # Keys of other languages, as found in published outputs.
 _ALIASES = {
@@ -125,16 +126,21 @@ def _flags(pairs: list[tuple[str, str]]) -> str:
     for key, value in pairs:
         words = value.split()
         if key == "flags" or "sse2" in words or "asimd" in words:
-            return value
+            # A line ends within a word or after one, and nothing tells which: both readings are looked for.
+            return f"{value.replace(_WRAPPED, '')} {value.replace(_WRAPPED, ' ')}"
     return ""
 
 
 def _cache(first: dict[str, str]) -> int | None:
-    """The largest cache that cores share: old releases print one instance, newer ones the sum and their number."""
+    """The largest cache that cores share.
+
+    Old releases print one instance ("32768K"), newer ones the sum ("256 MiB"), the newest with the number of instances.
+    """
     for level in ("l3", "l2"):
-        match = _CACHE.fullmatch(first.get(f"{level} cache", "").strip())
-        if match:
-            return round(float(match[1]) * _FACTOR[match[2]] / max(1, int(match[3] or 1)))
+        text = first.get(f"{level} cache") or first.get(level) or ""
+        if match := _CACHE.fullmatch(text.strip()):
+            packages = number(first.get("socket(s)")) or 1 if "iB" in text else 1
+            return round(float(match[1]) * _FACTOR[match[2]] / max(1, int(match[3] or packages)))
     return None
 
 
@@ -156,7 +162,7 @@ def _unwrapped(lines: list[str]) -> list[str]:
     joined: list[str] = []
     for line in lines:
         if joined and ":" not in line and line[:8].isspace() and line.strip():
-            joined[-1] += line.lstrip()
+            joined[-1] += _WRAPPED + line.lstrip()
         else:
             joined.append(line)
     return joined

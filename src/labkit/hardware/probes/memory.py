@@ -43,13 +43,16 @@ def probe_memory(source: Source) -> Finding[Memory]:
 
 
 def apply_limits(memory: Memory, limits: tuple[MemoryLimit, ...]) -> Memory:
-    """Memory with its smallest limit and its budget: min(available, headroom of every group over the path)."""
+    """Memory with its smallest limit and its budget: min(available, headroom of every group over the path).
+
+    A soft limit is shown where there is no hard one; the budget keeps within both.
+    """
     headrooms = [limit.headroom_bytes for limit in limits]
     known = [memory.available_bytes] if memory.available_bytes is not None else []
     budget = min(known + headrooms, default=None)
     if not limits:
         return replace(memory, budget_bytes=budget)
-    tightest = min(limits, key=lambda limit: limit.limit_bytes)
+    tightest = min(limits, key=lambda limit: (limit.soft, limit.limit_bytes))
     return replace(
         memory,
         limit_bytes=tightest.limit_bytes,
@@ -84,9 +87,7 @@ def _system(source: Source) -> tuple[Memory, dict[str, FactSource], int | None]:
         swap_bytes=counters.swap_bytes,
     )
     if source.system == "Darwin":
-        found, by = apple.probe_memory(source)
-        layers = [(Memory(**{name: size}), by[name]) for name, size in found.items()]
-        memory, sources = first_known([*layers, (counted, "psutil")])
+        memory, sources = first_known([*apple.memory_layers(source), (counted, "psutil")])
         return memory, sources, None
     if source.system == "Windows":
         memory, sources = first_known([*windows.memory_layers(source), (counted, "psutil")])
