@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from labkit.hardware.merge import is_gpu
 from labkit.hardware.probes.native import rebuild_command
-from labkit.hardware.profile import Gpu, HardwareProfile, Problem, is_busy
+from labkit.hardware.profile import Gpu, HardwareProfile, Memory, Problem, is_busy
 from labkit.hardware.tiers import advised_tier, backends_for
 from labkit.units import GIB, render_bytes
 
@@ -17,6 +17,8 @@ _RAISE_MEMORY = {
     "kubernetes": "raise resources.limits.memory of the pod",
     "docker": "raise it: docker run --memory=...",
     "podman": "raise it: podman run --memory=...",
+    "ecs": "raise memory in the task definition",
+    "lxc": "raise it: lxc config set <container> limits.memory ...",
 }
 _CHANGE_FOLDER = "make it writable, or choose another: LABKIT_HOME=~/labkit-data labkit doctor"
 
@@ -81,7 +83,7 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
     if memory.limit_bytes is not None and memory.physical_bytes:
         what = (
             f"a control group limits memory to {render_bytes(memory.limit_bytes)} of "
-            f"{render_bytes(memory.physical_bytes)}: beyond it the system ends the process"
+            f"{render_bytes(memory.physical_bytes)}: beyond it the system {_beyond(memory)} the process"
         )
         fix = _RAISE_MEMORY.get(profile.os.container or "", "raise it (systemd: MemoryMax=)")
         fix += ", or see what fits: labkit recommend"
@@ -95,6 +97,10 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
             "the size of memory could not be found out",
             "report it with what this prints: labkit doctor --json",
         )
+
+
+def _beyond(memory: Memory) -> str:
+    return "slows down" if (memory.limit_source or "").endswith("memory.high") else "ends"
 
 
 def _gpus(profile: HardwareProfile) -> Iterator[Problem]:
@@ -113,7 +119,8 @@ def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
     if profile.os.name == "Darwin" and vendor != "apple":
         return Problem("note", f"{name} is not used: llama.cpp supports Metal on Apple silicon only")
     windows = profile.os.name == "Windows"
-    advised = advised_tier(vendor, windows=windows)
+    # On a Mac that runs Linux the GPU works through Vulkan, as those of vendors without a tier of their own do.
+    advised = advised_tier("" if vendor == "apple" and profile.os.name != "Darwin" else vendor, windows=windows)
     build, title = advised.build, advised.backends[0]
     if profile.native_core and backends_for(vendor) & set(profile.native_core.backends):
         if not profile.usable_gpus:
