@@ -16,7 +16,7 @@ class ModelRef:
         name: what clients send as `model`.
         path: the GGUF file.
         license: SPDX identifier or the vendor's name for it; None when unknown.
-        source: where the name was found: "embedded", "data folder" or "path".
+        source: where the name was found: "embedded", "store", "data folder" or "path".
     """
 
     name: str

@@ -31,6 +31,11 @@ class Settings:
         return self.data_folder / "models"
 
     @property
+    def store_folder(self) -> Path:
+        """Models that labkit pulled or adopted; see `labkit.store.layout`."""
+        return self.data_folder / "store"
+
+    @property
     def catalog_folder(self) -> Path:
         """Catalogue files (*.json) that a user drops in are found here."""
         return self.data_folder / "catalog"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import DataFolderError, DiskFullError
+from labkit.files import sync_folder
 from labkit.hub.lock import FileLock
 from labkit.hub.positioned import pread, pwrite
 from labkit.units import MIB, render_bytes
@@ -213,17 +214,6 @@ def foreign_progress(folder: Path, name: str) -> ForeignProgress:
     table = content[HEADER_BYTES:]
     whole = len(table) - len(table) % _ENTRY.size
     return ForeignProgress(sum(received for received, _ in _ENTRY.iter_unpack(table[:whole])), process_id)
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep the names in `folder`. Windows keeps them by itself."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:

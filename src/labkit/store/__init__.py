@@ -1,6 +1,7 @@
 """Models on this machine: names to files."""
 
 from labkit.store.describe import Description, describe
+from labkit.store.layout import StoreLayout
 from labkit.store.local import (
     EMBEDDED_ALIASES,
     EMBEDDED_NAME,
@@ -11,16 +12,25 @@ from labkit.store.local import (
     preferred_file,
     resolve,
 )
+from labkit.store.manifest import Check, Manifest, ManifestFile
+from labkit.store.store import Listing, Store, open_store
 
 __all__ = [
     "EMBEDDED_ALIASES",
     "EMBEDDED_NAME",
+    "Check",
     "Description",
+    "Listing",
+    "Manifest",
+    "ManifestFile",
+    "Store",
+    "StoreLayout",
     "describe",
     "download_command",
     "embedded",
     "find_downloaded",
     "list_models",
+    "open_store",
     "preferred_file",
     "resolve",
 ]

@@ -10,6 +10,8 @@ from labkit.errors import InputError, InvalidModelFileError, ModelNotFoundError
 from labkit.gguf import read_general
 from labkit.model import ModelRef
 from labkit.settings import Settings
+from labkit.store.manifest import Manifest
+from labkit.store.store import Store, open_store
 
 EMBEDDED_NAME = "nano"
 EMBEDDED_ALIASES = (EMBEDDED_NAME, "labkit-nano")
@@ -21,12 +23,14 @@ _NOT_SERVED = ("mmproj", "mtp-", "imatrix")
 def resolve(name_or_path: str, settings: Settings) -> ModelRef:
     """The model on this machine that `name_or_path` means.
 
-    Tried in this order: the embedded model's names, a path, a name in the models folder, a catalogue id whose
-    file is in the models folder. Reads folders, opens no model, changes nothing.
+    Tried in this order: the embedded model's names, the store, a path, a name in the models folder, a catalogue id
+    whose file is in the models folder. Reads folders, opens no model, changes nothing.
     Raises ModelNotFoundError that says what to type, InputError for a name that fits several files.
     """
     if name_or_path.casefold() in EMBEDDED_ALIASES:
         return embedded()
+    if (stored := find_stored(name_or_path, settings)) is not None:
+        return stored
     if _is_path(name_or_path):
         return _from_path(name_or_path, settings)
     found = _from_folder(name_or_path, settings.models_folder)
@@ -43,7 +47,7 @@ def resolve(name_or_path: str, settings: Settings) -> ModelRef:
 
 
 def list_models(settings: Settings) -> tuple[ModelRef, ...]:
-    """Models that can be served without a download: the embedded one, then those of the models folder by name.
+    """Models that can be served without a download: the embedded one, then the others by name.
 
     Reads the first kilobytes of each file for its license; a damaged file is listed all the same.
     """
@@ -51,12 +55,29 @@ def list_models(settings: Settings) -> tuple[ModelRef, ...]:
     paths = _files(folder)
     names = _names(paths, folder)
     found = (ModelRef(name, path, _license(path), "data folder") for path, name in names.items())
-    return (embedded(), *sorted(found, key=lambda ref: ref.name.casefold()))
+    return (embedded(), *sorted((*list_stored(settings), *found), key=lambda ref: ref.name.casefold()))
 
 
 def embedded() -> ModelRef:
     """The model that comes with labkit."""
     return ModelRef(EMBEDDED_NAME, resources.embedded_model(), EMBEDDED_LICENSE, "embedded")
+
+
+def find_stored(name: str, settings: Settings) -> ModelRef | None:
+    """The model of the store that `name` means, or None; also None while its content is missing."""
+    store = open_store(settings)
+    manifest = store.find(name)
+    return _stored(store, manifest) if manifest is not None and store.has_content(manifest) else None
+
+
+def list_stored(settings: Settings) -> tuple[ModelRef, ...]:
+    """Models of the store whose content is there."""
+    store = open_store(settings)
+    return tuple(_stored(store, manifest) for manifest in store.list().manifests if store.has_content(manifest))
+
+
+def _stored(store: Store, manifest: Manifest) -> ModelRef:
+    return ModelRef(manifest.name, store.path(manifest), manifest.license, "store")
 
 
 def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
