@@ -1,11 +1,11 @@
 """A captured machine that answers like a real one: files and commands from a TOML file, or given by hand."""
 
 import re
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from labkit.hardware.capture.replay import plain_command
 from labkit.hardware.source import CommandOutput, SystemCounters
 
 MACHINES = Path(__file__).parents[1] / "data" / "hardware"
@@ -28,7 +28,7 @@ class FakeSource:
         self._counters = counters or SystemCounters()
 
     def run(self, command: Sequence[str], *, timeout_seconds: float = 5.0) -> CommandOutput | None:
-        line = " ".join("python" if word == sys.executable else word for word in command)
+        line = " ".join(plain_command(command))
         self.asked.append(line)
         known = [start for start in self.commands if line.startswith(start)]
         return self.commands[max(known, key=len)] if known else None

@@ -71,17 +71,20 @@ def _captured(place: Path) -> Found:
 
 
 def _this_machine(*, quick: bool) -> Found:
+    from labkit.hardware.source import begin_detection
+
+    machine = begin_detection()  # before the slow imports
     from labkit.hardware import detect_hardware
     from labkit.hardware.summary import summarize
     from labkit.settings import load_settings
 
     if quick:
-        with output.talk().status("looking over this machine"):
-            found = detect_hardware(load_settings(), measure=False)
+        with output.status("looking over this machine"):
+            found = detect_hardware(load_settings(), measure=False, source=machine)
     else:
         from labkit.cli.doctor_measure import detect_and_measure
 
-        found = detect_and_measure(load_settings())
+        found = detect_and_measure(load_settings(), machine)
     return "", summarize(found), found
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from labkit.cli import output
 from labkit.errors import LabkitError
 from labkit.hardware import HardwareProfile, Problem, detect_hardware
+from labkit.hardware.source import Source
 from labkit.settings import Settings
 
 # Where each stage ends on the bar: about its share of the time.
 _LOOKED, _BANDWIDTH_MEASURED = 0.05, 0.15
 
 
-def detect_and_measure(settings: Settings) -> HardwareProfile:
+def detect_and_measure(settings: Settings, machine: Source) -> HardwareProfile:
     """The machine with everything measured. Blocks about 15 seconds. Never raises for what a machine lacks."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -23,7 +24,9 @@ def detect_and_measure(settings: Settings) -> HardwareProfile:
         def show(share: float, doing: str) -> None:
             bar.update(task, completed=share, description=doing)
 
-        found = detect_hardware(settings, on_measuring=lambda: show(_LOOKED, "measuring memory bandwidth"))
+        found = detect_hardware(
+            settings, source=machine, on_measuring=lambda: show(_LOOKED, "measuring memory bandwidth")
+        )
         show(_BANDWIDTH_MEASURED, "measuring the native core")
         return _calibrated(settings, found, lambda share, doing: show(_scaled(share), doing))
 

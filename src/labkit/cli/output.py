@@ -1,5 +1,6 @@
 """Where commands print: data to stdout, talk to stderr; tables for people, `--json` for programs."""
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -26,6 +27,11 @@ def talk() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def status(text: str) -> "contextlib.AbstractContextManager[object]":
+    """A spinner on the terminal while something short is done; nothing, not even rich, where nobody looks."""
+    return talk().status(text) if sys.stderr.isatty() else contextlib.nullcontext()
 
 
 def print_json(value: object) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from labkit.errors import DataFolderError
 from labkit.hardware.calibration import Calibration
 from labkit.hardware.measure import core_version, cpu_identity
+from labkit.hardware.plain import from_plain
 from labkit.hardware.profile import Cpu, is_busy
 from labkit.settings import Settings, ensure_writable
 
@@ -15,11 +16,9 @@ _FILE_NAME = "calibration.json"
 
 def load_calibration(settings: Settings, cpu: Cpu) -> Calibration | None:
     """The kept calibration; None when there is none, it is damaged, or it is of another processor or core."""
-    from pydantic import TypeAdapter, ValidationError
-
     try:
-        kept = TypeAdapter(Calibration).validate_json(_file(settings).read_bytes())
-    except (OSError, ValidationError):
+        kept = from_plain(Calibration, json.loads(_file(settings).read_bytes()))
+    except (OSError, ValueError):
         return None
     fits = kept.cpu == cpu_identity(cpu) and kept.core_version == core_version()
     return kept if fits and kept.devices else None

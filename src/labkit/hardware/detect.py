@@ -11,7 +11,7 @@ from labkit.hardware.calibration_store import load_calibration
 from labkit.hardware.device_table import DeviceTable, load_device_table, shipped_devices
 from labkit.hardware.measure import load_bandwidth, measure_and_keep_bandwidth
 from labkit.hardware.merge import choose_tier, merge_gpus
-from labkit.hardware.probes import apple, native, windows
+from labkit.hardware.probes import apple, windows
 from labkit.hardware.probes.amd import probe_amd
 from labkit.hardware.probes.asahi import probe_asahi
 from labkit.hardware.probes.cpu import probe_cpu
@@ -23,7 +23,7 @@ from labkit.hardware.probes.nvidia import probe_nvidia
 from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.problems import by_severity, find_problems
 from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, NativeCore, Problem, Storage
-from labkit.hardware.source import Source, SystemSource
+from labkit.hardware.source import Source, SystemSource, begin_detection
 from labkit.hardware.table_facts import fill_gpus, fill_memory
 from labkit.settings import Settings
 
@@ -41,10 +41,10 @@ def detect_hardware(
     The kept calibration of the native core is shown; `labkit.bench.calibrate` makes it. Writes nothing but the
     bandwidth. `on_measuring` is called when looking ends and measuring begins.
     """
-    machine = source or _this_machine()
+    machine = source or begin_detection()
     devices, unreadable = _device_table(settings)
     found = probe_machine(machine, devices)
-    if found.native_core is None and source is None:
+    if found.native_core is None and isinstance(machine, SystemSource):
         found = replace(found, native_core=NativeCore(load_error="Python could not be started again"))
     profile = replace(found, storage=probe_storage(settings))
     # Before measuring: the load average must be that of other work.
@@ -61,13 +61,6 @@ def detect_hardware(
         problems=by_severity([*problems, *trouble]),
         sources=sources,
     )
-
-
-def _this_machine() -> SystemSource:
-    """A source of this machine, with the native core's description on its way: it takes longer than everything else."""
-    machine = SystemSource()
-    machine.begin(native.COMMAND)
-    return machine
 
 
 def probe_machine(source: Source, devices: DeviceTable | None = None) -> HardwareProfile:

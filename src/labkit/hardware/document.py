@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import InputError
+from labkit.hardware.plain import from_plain
 from labkit.hardware.profile import SCHEMA_VERSION, BandwidthMeasurement, HardwareProfile
 
 if TYPE_CHECKING:
@@ -52,11 +53,9 @@ def parse_profile(document: Any, source: str) -> HardwareProfile:
 
 def parse_bandwidth(text: str) -> BandwidthMeasurement | None:
     """A kept measurement; None when the text is not one."""
-    from pydantic import TypeAdapter, ValidationError
-
     try:
-        found = TypeAdapter(BandwidthMeasurement).validate_json(text)
-    except ValidationError:
+        found = from_plain(BandwidthMeasurement, json.loads(text))
+    except ValueError:
         return None
     return found if found.per_thread_count else None
 

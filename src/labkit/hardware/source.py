@@ -8,12 +8,15 @@ import os
 import platform
 import struct
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 DEFAULT_TIMEOUT_SECONDS = 5.0
+DESCRIBE_CORE = (sys.executable, "-P", str(Path(__file__).parents[1] / "engine" / "native" / "describe.py"))
+"""The slowest command, by its path so that no package around it is imported; `python -m` of its name in a capture."""
 _MAX_FILE_CHARACTERS = 4 * 1024 * 1024
 
 
@@ -137,6 +140,13 @@ class SystemSource:
             python=platform.python_version(),
             python_bits=8 * struct.calcsize("P"),
         )
+
+
+def begin_detection() -> SystemSource:
+    """A source of this machine with the native core's description on its way: it takes longer than all the rest."""
+    machine = SystemSource()
+    machine.begin(DESCRIBE_CORE)
+    return machine
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes] | None":

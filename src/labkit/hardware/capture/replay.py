@@ -26,7 +26,7 @@ from labkit.hardware.capture.layout import (
 )
 from labkit.hardware.capture.names import NamedFiles, name_files
 from labkit.hardware.capture.tree import FileTree, open_tree
-from labkit.hardware.source import DEFAULT_TIMEOUT_SECONDS, CommandOutput, SystemCounters
+from labkit.hardware.source import DEFAULT_TIMEOUT_SECONDS, DESCRIBE_CORE, CommandOutput, SystemCounters
 
 _SYSTEMS = ("Linux", "Darwin", "Windows")
 _DARWIN_PROGRAMS = {"system_profiler", "vm_stat", "pmset", "sw_vers", "ioreg"}
@@ -141,6 +141,8 @@ def plain_command(command: Sequence[str]) -> list[str]:
     if not command:
         return []
     program = command[0]
+    if tuple(command) == DESCRIBE_CORE:
+        return ["python", "-m", "labkit.engine.native.describe"]
     if program == sys.executable:
         return ["python", *command[1:]]
     bare = PureWindowsPath(program).name if "\\" in program else PurePosixPath(program).name

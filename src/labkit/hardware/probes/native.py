@@ -2,17 +2,16 @@
 
 import json
 import signal
-import sys
 from typing import Any
 
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.probes.pci import normal_slot
 from labkit.hardware.probes.text import first_line
 from labkit.hardware.profile import CoreDevice, FactSource, NativeCore, Problem
-from labkit.hardware.source import CommandOutput, Source
+from labkit.hardware.source import DESCRIBE_CORE, CommandOutput, Source
 from labkit.hardware.tiers import build_flag
 
-COMMAND = (sys.executable, "-m", "labkit.engine.native.describe")
+COMMAND = DESCRIBE_CORE
 _TIMEOUT_SECONDS = 30.0
 _PACKAGE = "llama-cpp-python"
 _REINSTALL = f"pip install --force-reinstall --no-cache-dir {_PACKAGE}"
