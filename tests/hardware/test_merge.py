@@ -1,15 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
 from labkit.hardware.merge import choose_tier, is_gpu, merge_gpus
 from labkit.hardware.probes.finding import Finding, reported_by
-from labkit.hardware.profile import CoreDevice, Gpu, Memory, NativeCore
+from labkit.hardware.profile import CoreDevice, FactSource, Gpu, Memory, NativeCore
 
 GIB = 1024**3
 MEMORY = Memory(physical_bytes=64 * GIB, budget_bytes=40 * GIB)
 
 
-def device(name, description, backend, total=0, free=None, kind="gpu"):
-    return CoreDevice(name, description, kind, backend, free, total or None)
+def device(name, description, backend, total=0, free=None, kind="gpu", pci=None):
+    return CoreDevice(name, description, kind, backend, free, total or None, pci)
 
 
 def merged(gpus, devices, memory=MEMORY):
@@ -47,6 +49,40 @@ def test_cards_of_one_vendor_under_family_names_are_told_apart_by_size():
     assert (large.name, large.free_bytes) == ("AMD Radeon RX 7900 XTX", 23 * GIB)
 
 
+def test_the_address_tells_equal_cards_apart():
+    cards = [replace(card("NVIDIA L4", 22), pci_address=f"0000:0{i}:00.0", driver=f"{i}") for i in (1, 2)]
+    (first, second) = merged(cards, [device("CUDA0", "NVIDIA L4", "CUDA", 22 * GIB, pci="0000:02:00.0")]).gpus
+    assert (first.usable, second.usable) == (False, True)
+    assert (first.core_device, second.core_device, second.driver) == (None, "CUDA0", "2")
+
+
+def test_an_integrated_part_and_a_card_under_one_generic_name():
+    parts = [
+        Gpu(vendor="amd", name="AMD Radeon Graphics", memory_bytes=32 * GIB, unified=False),
+        Gpu(vendor="amd", name="AMD Radeon Graphics", memory_bytes=2 * GIB, unified=True, carve_out_bytes=2 * GIB),
+    ]
+    devices = [device("Vulkan0", "AMD Radeon Graphics (RADV VEGA20)", "Vulkan", 32 * GIB, 30 * GIB)]
+    used, integrated = merged(parts, devices).gpus
+    assert (used.core_device, used.memory_bytes, integrated.usable) == ("Vulkan0", 32 * GIB, False)
+
+
+def test_what_a_second_probe_knows_is_filled_in_with_its_source():
+    first = Finding((Gpu(vendor="amd", name="AMD Radeon RX 7600", memory_bytes=8 * GIB),))
+    second = Finding(
+        (Gpu(vendor="amd", name="AMD Radeon RX 7600 (RADV NAVI33)", memory_bytes=7 * GIB, driver="Mesa 25.1"),),
+        {"0.driver": FactSource("reported", "vulkaninfo"), "0.memory_bytes": FactSource("reported", "vulkaninfo")},
+    )
+    found = merge_gpus([first, second], None, MEMORY)
+    (gpu,) = found.gpus
+    assert (gpu.name, gpu.memory_bytes, gpu.driver) == ("AMD Radeon RX 7600", 8 * GIB, "Mesa 25.1")
+    assert found.sources == {"0.driver": FactSource("reported", "vulkaninfo")}
+
+
+def test_two_equal_cards_that_two_probes_report_are_two():
+    findings = [Finding((card("NVIDIA L4", 22), card("NVIDIA L4", 22)))] * 2
+    assert len(merge_gpus(findings, None, MEMORY).gpus) == 2
+
+
 def test_the_source_of_a_fact_follows_the_value_that_was_taken():
     facts = merged([card("NVIDIA L4", 22)], [device("CUDA0", "NVIDIA L4", "CUDA", 21 * GIB, GIB)]).sources
     assert (facts["0.name"].source, facts["0.memory_bytes"].source) == ("a tool", "native core")
@@ -79,6 +115,17 @@ def test_a_carve_out_beside_system_memory_is_not_bounded_by_it():
     assert (gpu.memory_bytes, gpu.free_bytes) == (96 * GIB, 95 * GIB)
 
 
+def test_a_small_carve_out_and_what_the_system_can_spare_beside_it():
+    part = Gpu(vendor="amd", name="Radeon 8060S", memory_bytes=100 * GIB, unified=True, carve_out_bytes=4 * GIB)
+    (gpu,) = merged([part], []).gpus
+    assert (gpu.memory_bytes, gpu.free_bytes) == (100 * GIB, 44 * GIB)
+
+
+def test_a_pool_smaller_than_the_carve_out_stays_the_bound():
+    part = Gpu(vendor="amd", memory_bytes=96 * GIB, unified=True, carve_out_bytes=96 * GIB, free_bytes=15 * GIB)
+    assert merged([part], []).gpus[0].free_bytes == 15 * GIB
+
+
 @pytest.mark.parametrize(
     ("kind", "description", "expected"),
     [("gpu", "NVIDIA L4", True), ("igpu", "Radeon", True), ("cpu", "EPYC", False), ("accel", "Accelerate", False),
@@ -95,3 +142,16 @@ def test_the_tier_is_that_of_the_best_usable_device():
     assert choose_tier([Gpu(backend="MTL", usable=True)]) == "apple-silicon"
     assert choose_tier([Gpu(backend="CUDA", usable=False), Gpu(vendor="nvidia")]) == "cpu"
     assert choose_tier([]) == "cpu"
+
+
+def test_without_a_core_the_tier_is_that_of_one_built_for_the_hardware():
+    nvidia, amd, intel = (Gpu(vendor=vendor, unified=False) for vendor in ("nvidia", "amd", "intel"))
+    inside = Gpu(vendor="intel", unified=True)
+    assert choose_tier([amd, nvidia], None, "Linux") == "cuda"
+    assert choose_tier([amd], None, "Linux") == "rocm"
+    assert choose_tier([amd], None, "Windows") == "vulkan"
+    assert choose_tier([amd], None, "Darwin") == "cpu"
+    assert choose_tier([Gpu(vendor="apple", unified=True)], None, "Darwin") == "apple-silicon"
+    assert choose_tier([inside, intel], None, "Linux") == "vulkan"
+    assert choose_tier([inside], None, "Linux") == "cpu"
+    assert choose_tier([nvidia], NativeCore(load_error="broken"), "Linux") == "cpu"

@@ -1,84 +1,94 @@
-import json
-
 import pytest
 
+from fakes.captured_text import captured
 from fakes.source import FakeSource
-from labkit.hardware.probes.amd import gfx_name, parse_rocm_smi, probe_amd
+from labkit.hardware.probes.amd import join, probe_amd
+from labkit.hardware.probes.amd_parts import AmdPart
 from labkit.hardware.source import CommandOutput
 
-MEMORY = """
-GPU[0]\t\t: VRAM Total Memory (B): 34342961152
-GPU[0]\t\t: VRAM Total Used Memory (B): 342961152
-GPU[1]\t\t: VRAM Total Memory (B): 536870912
-"""
-PRODUCT = """
-GPU[0]\t\t: Card Series: \t\tAMD Radeon Graphics
-GPU[0]\t\t: GFX Version: \t\tgfx906
-GPU[1]\t\t: Card Series: \t\tAMD Radeon Graphics
-GPU[1]\t\t: GFX Version: \t\tgfx90c
-"""
+GIB, MIB = 1024**3, 1024**2
+VRAM = "/sys/class/drm/card0/device/mem_info_vram_total"
 
 
-@pytest.mark.parametrize(
-    ("version", "name"),
-    [
-        (90006, "gfx906"),
-        (90010, "gfx90a"),
-        (90012, "gfx90c"),
-        (101306, "gfx10d6"),
-        (110003, "gfx1103"),
-        (110501, "gfx1151"),
-    ],
-)
-def test_gfx_names(version, name):
-    assert gfx_name(version) == name
-
-
-def test_lines_of_two_reports_are_joined_and_gfx_tells_cards_of_one_name_apart():
-    card, integrated = parse_rocm_smi(MEMORY, PRODUCT)
-    assert (card.name, card.memory_bytes, card.free_bytes, card.unified) == (
-        "AMD Radeon Graphics",
-        34342961152,
-        34000000000,
-        False,
-    )
-    assert (integrated.unified, integrated.free_bytes) == (True, None)
+def gpus(files=None, **said):
+    commands = {name.replace("_", "-"): CommandOutput(0, text) for name, text in said.items()}
+    return probe_amd(FakeSource(files=files or {}, commands=commands)).value
 
 
 def test_an_integrated_part_with_a_few_compute_units_is_left_out():
-    source = FakeSource(commands={"rocm-smi": CommandOutput(0, MEMORY + PRODUCT)})
+    lines = ["VRAM Total Memory (B): 34342961152", "GFX Version: gfx906", "Card Series: AMD Radeon Graphics"]
+    weak = ["VRAM Total Memory (B): 536870912", "GFX Version: gfx90c", "Card Series: AMD Radeon Graphics"]
+    text = "\n".join([f"GPU[0] : {line}" for line in lines] + [f"GPU[1] : {line}" for line in weak])
+    source = FakeSource(commands={"rocm-smi": CommandOutput(0, text)})
     assert [gpu.memory_bytes for gpu in probe_amd(source).value] == [34342961152]
 
 
-@pytest.mark.parametrize("key", ["Card series", "Card Series", "Device Name"])
-def test_json_keys_of_several_releases(key):
-    text = json.dumps({"card0": {key: "Navi 22", "VRAM Total Memory (B)": "12868124672"}, "system": {}})
-    (gpu,) = parse_rocm_smi(text)
-    assert (gpu.name, gpu.memory_bytes, gpu.unified) == ("Navi 22", 12868124672, None)
+def test_a_large_carve_out_that_rocm_does_not_reach():
+    source = FakeSource(
+        files={VRAM: f"{96 * GIB}\n"}, commands={"rocminfo": CommandOutput(0, "Size:  16651264(0xfe1400) KB\n")}
+    )
+    finding = probe_amd(source)
+    (gpu,) = finding.value
+    assert (gpu.unified, gpu.memory_bytes, gpu.carve_out_bytes) == (True, 96 * GIB, 96 * GIB)
+    assert gpu.free_bytes == 16651264 * 1024
+    assert finding.sources["0.unified"].origin == "table"
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"card0": []}', '{"card0": {"VRAM Total Memory (B)": "much"}}'])
-def test_other_json_is_no_card_with_a_size(text):
-    assert all(gpu.memory_bytes is None for gpu in parse_rocm_smi(text))
+def test_rocminfo_alone():
+    (gpu,) = gpus(rocminfo=captured("rocminfo-strix-halo.txt"))
+    assert (gpu.architecture, gpu.unified, gpu.memory_bytes) == ("gfx1151", True, 15859524 * 1024)
 
 
-def test_cards_of_sysfs_are_told_apart_by_their_slots():
-    def card(index, slot, total):
-        folder = f"/sys/class/drm/card{index}/device"
-        return {
-            f"{folder}/vendor": "0x1002",
-            f"{folder}/mem_info_vram_total": str(total),
-            f"{folder}/mem_info_vram_used": "1000",
-            f"{folder}/mem_info_gtt_total": "99999999999",
-            f"{folder}/uevent": f"DRIVER=amdgpu\nPCI_SLOT_NAME={slot}\n",
-        }
+def test_amd_smi_alone():
+    first, second = gpus(amd_smi=captured("amd-smi-static.json"))
+    assert (first.name, first.memory_bytes, first.unified) == ("AMD Instinct MI300X", 196592 * MIB, False)
+    assert first.pci_address != second.pci_address
 
-    def node(index, gfx, location):
-        text = f"gfx_target_version {gfx}\nlocation_id {location}\n"
-        return {f"/sys/class/kfd/kfd/topology/nodes/{index}/properties": text}
 
-    files = card(0, "0000:03:00.0", 24 * 1024**3) | card(1, "0000:0a:00.0", 512 * 1024**2)
-    files |= node(1, 110000, 0x0300) | node(2, 100306, 0x0A00)
-    (gpu,) = probe_amd(FakeSource(files=files)).value
-    assert (gpu.memory_bytes, gpu.architecture, gpu.unified) == (24 * 1024**3, "gfx1100", False)
-    assert gpu.free_bytes == 24 * 1024**3 - 1000
+def test_lspci_alone_tells_cards_and_no_memory():
+    card, accelerator = gpus(lspci=captured("lspci-nnk.txt"))
+    assert (card.memory_bytes, card.driver, card.unified) == (None, "amdgpu", False)
+    assert accelerator.name == "AMD Aqua Vanjaram [Instinct MI300X]"
+
+
+def test_a_nameless_carve_out_is_named_by_its_processor():
+    (gpu,) = gpus({VRAM: str(64 * GIB), "/proc/cpuinfo": "model name\t: AMD RYZEN AI MAX+ 395 w/ Radeon 8060S\n"})
+    assert (gpu.name, gpu.architecture, gpu.unified) == ("AMD Radeon 8060S", "gfx1151", True)
+
+
+def test_a_card_is_not_named_by_the_processor_beside_it():
+    (gpu,) = gpus({VRAM: str(24 * GIB - 16 * MIB), "/proc/cpuinfo": "model name\t: AMD Ryzen 7 w/ Radeon 780M\n"})
+    assert (gpu.name, gpu.unified) == (None, False)
+
+
+def test_of_another_tools_report_only_names_are_taken():
+    source = FakeSource(files={"/labkit-capture/llm-checker.txt": captured("llm-checker.txt")})
+    finding = probe_amd(source)
+    (gpu,) = finding.value
+    assert (gpu.name, gpu.architecture, gpu.unified, gpu.memory_bytes) == ("AMD Radeon 890M", "gfx1150", True, None)
+    assert finding.sources["0.architecture"].source == "llm-checker's report"
+
+
+def test_tools_are_not_asked_when_the_kernel_says_everything():
+    folder = "/sys/class/drm/card0/device"
+    files = {
+        f"{folder}/mem_info_vram_total": str(24 * GIB - 16 * MIB),
+        f"{folder}/product_name": "AMD Radeon PRO W7800",
+        f"{folder}/uevent": "PCI_SLOT_NAME=0000:03:00.0",
+        "/sys/class/kfd/kfd/topology/nodes/1/properties": "gfx_target_version 110000\nlocation_id 768\n",
+    }
+    source = FakeSource(files=files)
+    assert [gpu.name for gpu in probe_amd(source).value] == ["AMD Radeon PRO W7800"]
+    assert source.asked == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_sources_are_joined_by_address_and_not_by_order(order):
+    first = [AmdPart(pci_address="0000:03:00.0", vram_bytes=8 * GIB), AmdPart(pci_address="0000:0a:00.0")]
+    second = [AmdPart(pci_address="0000:03:00.0", gfx="gfx1102"), AmdPart(pci_address="0000:0a:00.0", gfx="gfx1100")]
+    assert [part.gfx for part in join(first, second[::order])] == ["gfx1102", "gfx1100"]
+
+
+def test_what_contradicts_is_another_part():
+    parts = join([AmdPart(gfx="gfx1100", vram_bytes=24 * GIB)], [AmdPart(gfx="gfx1036", vram_bytes=512 * MIB)])
+    assert [part.gfx for part in parts] == ["gfx1100", "gfx1036"]

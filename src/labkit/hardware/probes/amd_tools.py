@@ -44,7 +44,8 @@ def parse_amd_smi(text: str | None) -> list[AmdPart]:
         records = parse_partial_json(text)
     if isinstance(records, dict):
         records = records.get("gpu_data") or records.get("gpus") or [records]
-    found = [_amd_part(_flat(record)) for record in records or [] if isinstance(record, dict)]
+    listed = records if isinstance(records, list) else []
+    found = [_amd_part(_flat(record)) for record in listed if isinstance(record, dict)]
     return [part for part in found if part and not part.is_anonymous]
 
 

@@ -131,6 +131,8 @@ def _integrated(adapter: Adapter, vendor: str) -> bool | None:
         # "AMD Radeon(TM) Graphics" is what Windows' driver calls the parts in processors.
         small = (adapter.memory_bytes or 0) <= 4 * GIB
         return True if told is None and amd_parts.is_generic(adapter.name) and small else told
+    if vendor == "qualcomm":  # Adreno is in the processor
+        return True
     return False if vendor == "nvidia" and adapter.memory_bytes else None
 
 

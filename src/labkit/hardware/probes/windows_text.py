@@ -23,7 +23,7 @@ def parse_rows(text: str | None) -> list[Row]:
     plain = (text or "").replace("\ufeff", "").replace("\0", "")
     if re.match(r"\s*[\[{]", plain):
         return _json_rows(parse_partial_json(plain))
-    lines = plain.splitlines()
+    lines = [line for line in plain.splitlines() if not line.startswith("#TYPE")]  # ConvertTo-Csv's first line
     first = next((line for line in lines if line.strip()), "")
     if any(_PAIR.match(line) for line in lines[:40]):
         return _pair_rows(lines)
@@ -70,7 +70,7 @@ def _pair_rows(lines: list[str]) -> list[Row]:
 
 
 def _csv_rows(lines: list[str]) -> list[Row]:
-    rows = [row for row in csv.reader(line for line in lines if not line.startswith("#")) if row]
+    rows = [row for row in csv.reader(lines) if row]
     heading = [cell.strip().lower() for cell in rows[0]] if rows else []
     return [dict(zip(heading, (cell.strip() for cell in row), strict=False)) for row in rows[1:] if len(row) > 1]
 

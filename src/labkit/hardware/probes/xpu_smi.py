@@ -31,7 +31,8 @@ def parse_xpu_smi(text: str | None) -> list[XpuDevice]:
         document = parse_partial_json(text)
         if isinstance(document, dict):
             document = document.get("device_list") or document.get("devices") or [document]
-        records = [record for record in document or [] if isinstance(record, dict)]
+        listed = document if isinstance(document, list) else []
+        records = [record for record in listed if isinstance(record, dict)]
     else:
         records = _table(text or "")
     found = [_device(record) for record in records]
