@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import bench, chat, demo, doctor, errors, models, recommend, serve, tune
+from labkit.cli import bench, chat, demo, doctor, errors, models, pull, recommend, serve, tune
 
 app = typer.Typer(
     name="labkit",
@@ -38,6 +38,7 @@ app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(recommend.recommend)
 app.add_typer(models.app)
+app.command()(pull.pull)
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.add_typer(bench.app)

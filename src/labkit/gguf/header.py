@@ -102,6 +102,14 @@ def read_header(path: Path) -> GgufHeader:
         raise _unreadable(path, error) from error
 
 
+def parse_header(file: BinaryIO, name: str, file_bytes: int) -> GgufHeader:
+    """As `read_header`, from an open file that need not be on a disk: only `read` is called, front to back.
+
+    Raises InvalidModelFileError, and whatever `file.read` raises.
+    """
+    return _parse(file, Path(name), file_bytes)
+
+
 def read_general(path: Path) -> Mapping[str, Value]:
     """The metadata in front of the tokenizer: name, license, shape. Quick, for lists of files.
 

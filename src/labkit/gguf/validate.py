@@ -13,7 +13,11 @@ def validate(path: Path) -> GgufHeader:
     Blocks on the disk, reads the header only, changes nothing. Returns the header.
     Raises InvalidModelFileError with what is wrong and what to do.
     """
-    header = read_header(path)
+    return check_header(read_header(path))
+
+
+def check_header(header: GgufHeader) -> GgufHeader:
+    """The checks of `validate` on a header that was read already. Pure. Returns it."""
     check_hyperparameters(header)
     check_tokenizer(header)
     return header

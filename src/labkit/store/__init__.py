@@ -10,6 +10,7 @@ from labkit.store.local import (
     find_downloaded,
     list_models,
     preferred_file,
+    present_files,
     resolve,
 )
 from labkit.store.manifest import Check, Manifest, ManifestFile
@@ -32,5 +33,6 @@ __all__ = [
     "list_models",
     "open_store",
     "preferred_file",
+    "present_files",
     "resolve",
 ]

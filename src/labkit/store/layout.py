@@ -8,6 +8,7 @@ store/
   quarantine/<sha256>, .json       files that were refused, with the reason
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,10 @@ class StoreLayout:
     def view(self, name: str) -> Path:
         """The folder with a model's files. Raises InputError for what is no model name."""
         return self.models / _folded(name)
+
+    def staging(self, name: str) -> Path:
+        """The folder of a model that is being tried; its process's own. Raises InputError for what is no model name."""
+        return self.parts / f"{_folded(name)}.{os.getpid()}.trial"
 
     def view_file(self, name: str, file: str) -> Path:
         """A file of a model, by the publisher's name without folders. Raises InputError for what is no file name."""

@@ -90,6 +90,11 @@ def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
     return None
 
 
+def present_files(settings: Settings) -> frozenset[str]:
+    """Names of the files in the models folder, in small letters. Reads folders only."""
+    return frozenset(path.name.casefold() for path in _files(settings.models_folder))
+
+
 def download_command(model: CatalogModel, settings: Settings, file: CatalogFile | None = None) -> str:
     """What to type to get a model: `file`, else the catalogue's preferred one, else from its repository."""
     folder = _quoted(settings.models_folder)

@@ -104,6 +104,24 @@ class Store:
             for stale in set(view.iterdir()) - set(wanted):
                 stale.unlink()
 
+    def stage(self, name: str, files: Iterable[ManifestFile]) -> Path:
+        """Links to the model files of a model that does not exist yet, beside each other; the path of the first.
+
+        Parts of a model find each other by their names. `unstage` removes them.
+        """
+        folder = self.layout.staging(name)
+        links: list[Path] = []
+        with writing(self.layout.root):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for file in files:
+                links.append(folder / self.layout.view_file(name, file.file).name)
+                make_link(self.layout.blob(file.sha256), links[-1])
+        return links[0]
+
+    def unstage(self, name: str) -> None:
+        """Remove what `stage` made."""
+        _remove_view(self.layout.staging(name))
+
     def remove(self, manifest: Manifest) -> int:
         """Remove a model, and its content where no other model has it. Returns the bytes freed.
 

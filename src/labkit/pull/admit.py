@@ -1,0 +1,157 @@
+"""From bytes that arrived to a model that exists: read strictly, try, write the manifest. Or set aside, with reason."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from labkit import __version__
+from labkit.errors import InvalidModelFileError
+from labkit.files import write_atomically
+from labkit.gguf import GgufHeader, file_facts, read_header, validate
+from labkit.pull.trial import TrialResult, try_model
+from labkit.store import Check, Manifest, ManifestFile, Store
+from labkit.store.manifest import Origin
+from labkit.store.store import writing
+
+TEMPLATE_KEY = "tokenizer.chat_template"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a model came from."""
+
+    origin: Origin
+    repo: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    license: str | None = None
+    catalog_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file was set aside."""
+
+    name: str
+    file: str
+    reason: str
+    at: str
+    repo: str | None = None
+
+
+def admit(
+    name: str,
+    files: tuple[ManifestFile, ...],
+    provenance: Provenance,
+    store: Store,
+    *,
+    trial: Callable[[Path], TrialResult] | None = try_model,
+) -> Manifest:
+    """Check the blobs of `files`, which are in the store, and make the model exist. Blocks: the trial loads the model.
+
+    `trial` None leaves the trial prompt out, for a model that does not fit this machine.
+    Raises InvalidModelFileError for a file that must not be served; it is in quarantine then.
+    """
+    models = [file for file in files if file.role == "model"]
+    header: GgufHeader | None = None
+    for file in models:
+        read = _checked(name, file, provenance, store, first=header is None)
+        header = header or read
+    if header is None:
+        raise InvalidModelFileError(f"{name} has no model file", hint="name a .gguf file")
+    facts = file_facts(header)
+    manifest = Manifest(
+        name=name,
+        files=files,
+        origin=provenance.origin,
+        added_at=now(),
+        labkit_version=__version__,
+        repo=provenance.repo,
+        revision=provenance.revision,
+        commit=provenance.commit,
+        license=provenance.license or facts.license,
+        quantization=facts.quantization,
+        architecture=facts.architecture.architecture,
+        template_sha256=template_sha256(header),
+        catalog_id=provenance.catalog_id,
+        checked=_tried(name, models, provenance, store, trial),
+    )
+    store.add(manifest)
+    return manifest
+
+
+def template_sha256(header: GgufHeader) -> str | None:
+    """Hash of the chat template in a file; None when it has none."""
+    template = header.text(TEMPLATE_KEY)
+    return hashlib.sha256(template.encode()).hexdigest() if template is not None else None
+
+
+def refusal_of(sha256: str, store: Store) -> Refusal | None:
+    """Why content was refused before; None when it was not."""
+    try:
+        content = store.layout.quarantined(sha256).with_suffix(".json").read_bytes()
+        return msgspec.json.decode(content, type=Refusal)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def forgive(sha256: str, store: Store) -> None:
+    """Take content out of quarantine: it is deleted there, and may be pulled again."""
+    place = store.layout.quarantined(sha256)
+    place.unlink(missing_ok=True)
+    place.with_suffix(".json").unlink(missing_ok=True)
+
+
+def now() -> str:
+    """UTC, ISO 8601, seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _checked(name: str, file: ManifestFile, provenance: Provenance, store: Store, *, first: bool) -> GgufHeader:
+    blob = store.layout.blob(file.sha256)
+    try:
+        # Later parts have tensors alone: what a model must say stands in the first.
+        return validate(blob) if first else read_header(blob)
+    except InvalidModelFileError as error:
+        reason = error.message.replace(blob.name, file.file)
+        raise _quarantine(name, file, provenance, store, reason) from error
+
+
+def _tried(
+    name: str,
+    files: list[ManifestFile],
+    provenance: Provenance,
+    store: Store,
+    trial: Callable[[Path], TrialResult] | None,
+) -> Check:
+    if trial is None:
+        return Check(now())
+    try:
+        result = trial(store.stage(name, files))
+    finally:
+        store.unstage(name)
+    if result.problem:
+        raise _quarantine(name, files[0], provenance, store, result.problem)
+    return Check(now(), result.core_version, result.prompt_tokens)
+
+
+def _quarantine(
+    name: str, file: ManifestFile, provenance: Provenance, store: Store, reason: str
+) -> InvalidModelFileError:
+    """Move the blob aside, note the reason, and return the error to raise."""
+    place = store.layout.quarantined(file.sha256)
+    refusal = Refusal(name, file.file, reason, now(), provenance.repo)
+    with writing(store.layout.root):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(place.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(refusal), indent=2))
+        if os.path.lexists(store.layout.blob(file.sha256)):
+            store.layout.blob(file.sha256).replace(place)
+    return InvalidModelFileError(
+        f"{file.file} is refused: {reason}",
+        hint=f"it is in {place.parent} and is never served; choose another quantization or publisher",
+    )
