@@ -1,7 +1,13 @@
 import pytest
 
 from fakes.source import FakeSource
-from labkit.hardware.probes.cgroup import parse_memberships, parse_mounts, probe_cpu_quota, probe_memory_limits
+from labkit.hardware.probes.cgroup import (
+    parse_memberships,
+    parse_mounts,
+    probe_cpu_quota,
+    probe_memory_limits,
+    probe_swap_limit,
+)
 
 GIB = 1024**3
 MOUNT_2 = "29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
@@ -39,10 +45,99 @@ def test_a_group_elsewhere_on_the_machine_does_not_count():
     assert probe_memory_limits(source, 16 * GIB) == ()
 
 
-def test_the_throttling_limit_counts_when_it_is_lower():
+def test_the_throttling_limit_is_a_soft_one_beside_the_hard():
     source = version_2("/a", {"/a/memory.max": f"{8 * GIB}", "/a/memory.high": f"{4 * GIB}"})
-    (limit,) = probe_memory_limits(source, 16 * GIB)
-    assert (limit.path, limit.limit_bytes) == (f"{TOP}/a/memory.high", 4 * GIB)
+    limits = probe_memory_limits(source, 16 * GIB)
+    assert [(limit.path, limit.limit_bytes, limit.soft) for limit in limits] == [
+        (f"{TOP}/a/memory.max", 8 * GIB, False),
+        (f"{TOP}/a/memory.high", 4 * GIB, True),
+    ]
+
+
+def test_a_saved_group_below_the_top_is_found_without_the_list_of_mounts():
+    files = {
+        "/proc/self/cgroup": "0::/user.slice/run-r1.scope\n",
+        f"{TOP}/user.slice/run-r1.scope/memory.max": f"{GIB}\n",
+    }
+    (limit,) = probe_memory_limits(FakeSource(files=files), 16 * GIB)
+    assert limit.path == f"{TOP}/user.slice/run-r1.scope/memory.max"
+
+
+def test_the_root_file_is_not_the_process_own_where_its_group_is_another():
+    # The host's group namespace: the top is the machine's, and the container's group lies below.
+    files = {
+        "/proc/self/cgroup": "0::/system.slice/docker-0123.scope\n",
+        f"{TOP}/memory.max": "max\n",
+        f"{TOP}/system.slice/docker-0123.scope/memory.max": f"{2 * GIB}\n",
+    }
+    assert [limit.limit_bytes for limit in probe_memory_limits(FakeSource(files=files), 16 * GIB)] == [2 * GIB]
+
+
+def test_a_namespaces_root_file_is_the_containers_own():
+    source = version_2("/", {"/memory.max": f"{2 * GIB}"})
+    assert [limit.limit_bytes for limit in probe_memory_limits(source, 16 * GIB)] == [2 * GIB]
+
+
+def test_version_1_tells_the_limit_of_groups_out_of_sight():
+    files = {
+        f"{TOP}/memory/memory.limit_in_bytes": "9223372036854771712\n",
+        f"{TOP}/memory/memory.usage_in_bytes": f"{GIB}\n",
+        f"{TOP}/memory/memory.stat": f"cache 0\nhierarchical_memory_limit {4 * GIB}\ntotal_inactive_file {GIB // 2}\n",
+    }
+    (limit,) = probe_memory_limits(FakeSource(files=files), 16 * GIB)
+    assert (limit.path, limit.limit_bytes) == (f"{TOP}/memory/memory.stat", 4 * GIB)
+    assert limit.headroom_bytes == 4 * GIB - GIB // 2
+
+
+HYBRID = (
+    "31 23 0:28 / /sys/fs/cgroup ro - tmpfs tmpfs rw,mode=755\n"
+    "32 31 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+    "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+    "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+)
+
+
+def test_a_hybrid_machine_has_its_memory_in_version_1():
+    files = {
+        "/proc/self/cgroup": "4:memory:/a\n3:cpu,cpuacct:/a\n0::/a\n",
+        "/proc/self/mountinfo": HYBRID,
+        f"{TOP}/memory/a/memory.limit_in_bytes": f"{GIB}\n",
+        f"{TOP}/unified/a/memory.max": f"{GIB // 2}\n",
+        f"{TOP}/cpu,cpuacct/a/cpu.cfs_quota_us": "150000\n",
+        f"{TOP}/cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+    }
+    source = FakeSource(files=files)
+    assert [limit.limit_bytes for limit in probe_memory_limits(source, 16 * GIB)] == [GIB]
+    assert probe_cpu_quota(source) == 1.5
+
+
+def test_a_saved_quota_of_version_1_under_its_joined_name():
+    files = {
+        "/proc/self/cgroup": "10:cpu,cpuacct:/kubepods/pod1\n",
+        f"{TOP}/cpu,cpuacct/cpu.cfs_quota_us": "50000\n",
+        f"{TOP}/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+    }
+    assert probe_cpu_quota(FakeSource(files=files)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.swap.max": "max\n"}, None),
+        ({"memory.swap.max": "0\n"}, 0),
+        ({"memory.swap.max": f"{GIB}\n"}, GIB),
+    ],
+)
+def test_swap_of_version_2(files, limit):
+    assert probe_swap_limit(version_2("/a", {f"/a/{name}": text for name, text in files.items()})) == limit
+
+
+def test_version_1_limits_memory_and_swap_together():
+    files = {
+        f"{TOP}/memory/memory.limit_in_bytes": f"{GIB}\n",
+        f"{TOP}/memory/memory.memsw.limit_in_bytes": f"{3 * GIB}\n",
+    }
+    assert probe_swap_limit(FakeSource(files=files)) == 2 * GIB
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ _CHIP = re.compile(r"Apple (?:M\d+|A\d+|Silicon|processor)\b.*")
 _CORES = re.compile(r"(\d+)(?:\s*\((.*)\))?")
 _CLASS = re.compile(r"(\d+)\s+(\w+)")
 _UNTRANSLATED = re.compile(r"kHW_(\w+?)Item")
-_WORDS = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+\w*")
+_WORDS = re.compile(r"[MA]\d+|[A-Z]{2,}(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+\w*")
 _VENDORS = ("apple", "amd", "nvidia", "intel")
 _MARKS = {"radeon": "amd", "firepro": "amd", "ati": "amd", "geforce": "nvidia", "quadro": "nvidia", "iris": "intel"}
 _DEDICATED = ("spdisplays_vram", "_spdisplays_vram", "VRAM (Total)")

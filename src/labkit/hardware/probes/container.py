@@ -8,9 +8,13 @@ from labkit.hardware.source import Source
 _NAMES = ("/run/systemd/container", "/run/host/container-manager")
 # Mark in a group's path -> name. With a group namespace the path is "/", and the mounts have the marks.
 _GROUPS = (
-    ("kubepods", "kubernetes"), ("ecs", "ecs"), ("docker", "docker"), ("libpod", "podman"), ("lxc", "lxc"),
-    ("machine.slice/libpod", "podman"), ("system.slice/containerd", "containerd"),
-)  # fmt: skip
+    (r"[/:-]kubepods", "kubernetes"),
+    (r":/ecs/", "ecs"),
+    (r"/docker[-/][0-9a-f]", "docker"),
+    (r"libpod-", "podman"),
+    (r":/lxc[./]", "lxc"),
+    (r"cri-containerd-", "containerd"),
+)
 _MOUNTS = (
     (r"/var/lib/kubelet/|/kubernetes\.io~", "kubernetes"),
     (r"/var/lib/docker/|/docker/containers/", "docker"),
@@ -23,7 +27,7 @@ _MOUNTS = (
 def probe_container(source: Source) -> str | None:
     """Its runtime's name; None outside of containers and where nothing tells."""
     groups = source.read("/proc/self/cgroup") or ""
-    by_group = next((name for mark, name in _GROUPS if re.search(rf"[/:-]{mark}\b|[/:]{mark}", groups)), None)
+    by_group = next((name for mark, name in _GROUPS if re.search(mark, groups)), None)
     if by_group == "kubernetes":
         return by_group
     mounts = source.read("/proc/self/mountinfo") or ""

@@ -136,7 +136,8 @@ def _cache(first: dict[str, str]) -> int | None:
 
     Old releases print one instance ("32768K"), newer ones the sum ("256 MiB"), the newest with the number of instances.
     """
-    for level in ("l3", "l2"):
+    # Nodes come after the caches: where they are missing, so may be a larger cache.
+    for level in ("l3", "l2") if "numa node(s)" in first else ("l3",):
         text = first.get(f"{level} cache") or first.get(level) or ""
         if match := _CACHE.fullmatch(text.strip()):
             packages = number(first.get("socket(s)")) or 1 if "iB" in text else 1

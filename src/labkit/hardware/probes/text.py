@@ -35,12 +35,9 @@ def key_values(text: str | None, separator: str = ":") -> dict[str, str]:
 
 
 def without_cut_line(text: str | None) -> str:
-    """`text` without a last line that has no end: what was cut there may read like another fact.
-
-    A single line stays: files of one value are often saved without its end.
-    """
+    """`text` up to its last line end: a line that was cut may read like another fact ("12" of "128")."""
     whole, found, _ = (text or "").rpartition("\n")
-    return f"{whole}\n" if found else text or ""
+    return whole + found
 
 
 def blocks(text: str | None) -> list[dict[str, str]]:
