@@ -18,6 +18,7 @@ KV_BYTES: dict[KvType, float] = {
 }  # fmt: skip
 CELL_PADDING = 256
 STATE_BYTES = 4  # recurrent state is f32 whatever the cache type
+RECURRENT_ROWS = 16  # of the hidden size, in a layer of Mamba: its inner size is twice as wide
 SAFETY_FACTOR = 1.05
 SAFETY_BYTES = 8 * MIB
 
@@ -30,6 +31,8 @@ class ContextSettings:
         context_tokens: cells of the whole context (`n_ctx`).
         num_sequences: sequences that may run at once (`n_seq_max`).
         unified: all sequences share the cells (`kv_unified`); else each has its part.
+        kv_type, value_type: how K, and V, are stored; V is stored as K is where `value_type` is None, and as f16
+            without flash attention.
         full_window_cache: sliding-window layers keep the whole context (`swa_full`).
         num_outputs: most positions of one micro-batch that need logits; None for all of them.
     """
@@ -42,21 +45,32 @@ class ContextSettings:
     unified: bool = False
     full_window_cache: bool = False
     num_outputs: int | None = None
+    value_type: KvType | None = None
+
+    @property
+    def values_as(self) -> KvType:
+        """How V is stored."""
+        return (self.value_type or self.kv_type) if self.flash_attention else "f16"
 
 
 def cache_bytes(layers: tuple[LayerMemory, ...], context: ContextSettings) -> int:
     """KV cache and recurrent state in bytes, over all layers and sequences."""
+    return round(sum(cache_bytes_by_layer(layers, context)))
+
+
+def cache_bytes_by_layer(layers: tuple[LayerMemory, ...], context: ContextSettings) -> tuple[float, ...]:
+    """KV cache and recurrent state of each layer, which lies where the layer lies."""
     cells, streams = _cells(context)
     widest_value = max((layer.value_size for layer in layers), default=0)
-    total = 0.0
+    found = []
     for layer in layers:
+        size = float(layer.state_size * STATE_BYTES * context.num_sequences)
         if layer.key_size:
             value_size = layer.value_size if context.flash_attention or not layer.value_size else widest_value
-            value_bytes = KV_BYTES[context.kv_type] if context.flash_attention else KV_BYTES["f16"]
-            per_cell = layer.key_size * KV_BYTES[context.kv_type] + value_size * value_bytes
-            total += _layer_cells(layer, cells, context) * streams * per_cell
-        total += layer.state_size * STATE_BYTES * context.num_sequences
-    return round(total)
+            per_cell = layer.key_size * KV_BYTES[context.kv_type] + value_size * KV_BYTES[context.values_as]
+            size += _layer_cells(layer, cells, context) * streams * per_cell
+        found.append(size)
+    return tuple(found)
 
 
 def compute_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int | None:
@@ -64,20 +78,26 @@ def compute_bytes(architecture: ModelArchitecture, context: ContextSettings) -> 
 
     Fitted bound: the larger of the phase that makes logits and the phase of one layer, 5 % and 8 MiB more.
     """
-    hidden, heads, vocabulary = architecture.hidden_size, architecture.num_heads, architecture.vocab_size
-    if not hidden or not heads or not architecture.head_dim or not vocabulary or architecture.layers is None:
+    hidden, vocabulary = architecture.hidden_size, architecture.vocab_size
+    if missing_facts(architecture) or not hidden or not vocabulary or architecture.layers is None:
         return None
+    heads, head_dim = architecture.num_heads or 0, architecture.head_dim or 0
     ubatch = context.ubatch_tokens
-    widest = max(hidden, heads * architecture.head_dim)
+    widest = max(hidden, heads * head_dim)
     outputs = min(ubatch, context.num_outputs or ubatch)
-    cells, _ = _cells(context)
-    mask = _mask_bytes(architecture.layers, cells, context)
+    cells, streams = _cells(context)
+    mask = mask_bytes(architecture.layers, context) + per_layer_input_bytes(architecture, context)
     logits = (vocabulary * outputs + 3 * widest * ubatch) * 4 + mask
-    if context.flash_attention:
-        layer = mask + _activation_elements(architecture, hidden) * ubatch * 4
-    else:
-        layer = heads * cells * ubatch * 4 + mask + 6 * widest * ubatch * 4
-    return round(SAFETY_FACTOR * max(logits, layer)) + SAFETY_BYTES
+    layer = mask + _activation_elements(architecture, hidden, context) * ubatch * 4
+    layer += _gathered_state_bytes(architecture.layers, context)
+    scores = 0
+    if not context.flash_attention:
+        scores = heads * cells * ubatch * 4 + mask + 6 * widest * ubatch * 4
+        scores += _unpacked_value_bytes(architecture.layers, cells * streams, context)
+    highest = max(logits, layer, scores)
+    if context.values_as != context.kv_type and context.flash_attention:
+        highest = logits + layer  # the allocator may find no gap for the logits: seen with LFM2
+    return round(SAFETY_FACTOR * highest) + SAFETY_BYTES
 
 
 def output_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int:
@@ -90,12 +110,16 @@ def missing_facts(architecture: ModelArchitecture) -> str:
     """Why `cache_bytes` or `compute_bytes` cannot be had for this shape; empty when they can."""
     if architecture.layers is None:
         return architecture.layers_unknown or "what its layers remember is not known"
-    sizes = {
-        "hidden size": architecture.hidden_size, "attention heads": architecture.num_heads,
-        "head size": architecture.head_dim, "vocabulary size": architecture.vocab_size,
-    }  # fmt: skip
+    sizes = {"hidden size": architecture.hidden_size, "vocabulary size": architecture.vocab_size}
+    if not _is_recurrent(architecture.layers):
+        sizes |= {"attention heads": architecture.num_heads, "head size": architecture.head_dim}
     missing = " and ".join(name for name, size in sizes.items() if not size)
     return f"its {missing} is not known" if missing else ""
+
+
+def _is_recurrent(layers: tuple[LayerMemory, ...]) -> bool:
+    """Whether no layer attends."""
+    return any(layer.state_size for layer in layers) and not any(layer.key_size for layer in layers)
 
 
 def _padded(num_cells: int) -> int:
@@ -117,15 +141,43 @@ def _layer_cells(layer: LayerMemory, cells: int, context: ContextSettings) -> in
     return _padded(min(cells, layer.window_tokens * sequences + context.ubatch_tokens))
 
 
-def _mask_bytes(layers: tuple[LayerMemory, ...], cells: int, context: ContextSettings) -> int:
+def mask_bytes(layers: tuple[LayerMemory, ...], context: ContextSettings) -> int:
+    """Attention masks of one micro-batch: over the whole context, and over the window where there is one."""
+    cells, _ = _cells(context)
     windows = [layer for layer in layers if layer.window_tokens is not None]
     in_window = max((_layer_cells(layer, cells, context) for layer in windows), default=0)
     return (cells + in_window) * context.ubatch_tokens * (2 if context.flash_attention else 4)
 
 
-def _activation_elements(architecture: ModelArchitecture, hidden: int) -> int:
-    """f32 elements per token that one layer holds at once."""
-    dense = 3 * (architecture.ffn_size or 0) + 4 * hidden
+def per_layer_input_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int:
+    """Rows of the per-layer embedding table for all layers of one micro-batch (src/models/gemma4.cpp)."""
+    width = (architecture.per_layer_embedding_size or 0) * (architecture.num_layers or 0)
+    return width * context.ubatch_tokens * 4
+
+
+def _gathered_state_bytes(layers: tuple[LayerMemory, ...], context: ContextSettings) -> int:
+    """The states of all sequences of one layer, gathered to be computed on (build_rs in src/llama-graph.cpp)."""
+    return max((layer.state_size for layer in layers), default=0) * STATE_BYTES * context.num_sequences
+
+
+def _unpacked_value_bytes(layers: tuple[LayerMemory, ...], cells: int, context: ContextSettings) -> int:
+    """Latent attention without flash attention copies the cache of a layer to multiply by it transposed.
+
+    build_attn_mha in src/llama-graph.cpp: V is a view of K there, and is made contiguous.
+    """
+    compressed = max((layer.key_size for layer in layers if not layer.value_size), default=0)
+    return cells * compressed * (2 if context.kv_type == "f16" else 4)
+
+
+def _activation_elements(architecture: ModelArchitecture, hidden: int, context: ContextSettings) -> int:
+    """f32 elements per token that one layer holds at once. The multiples of the hidden size were fitted."""
+    layers = architecture.layers or ()
+    if _is_recurrent(layers):
+        return RECURRENT_ROWS * hidden
+    rows = 4 if context.flash_attention else 6
+    if any(layer.window_tokens is not None or (layer.key_size and not layer.value_size) for layer in layers):
+        rows += 1
+    dense = 3 * (architecture.ffn_size or 0) + rows * hidden
     experts = architecture.experts
     if experts is None:
         return dense

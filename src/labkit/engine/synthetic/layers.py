@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 from labkit.engine.synthetic.gemma4 import gemma4_ends, gemma4_layer
+from labkit.engine.synthetic.mla import mla_layer
 from labkit.engine.synthetic.recurrent import delta_net, mamba, mamba2, short_convolution
 from labkit.engine.synthetic.shape import SyntheticShape
 from labkit.engine.synthetic.tensors import (
@@ -187,6 +188,7 @@ def _mamba2(shape: SyntheticShape, _layer: int) -> Part:
 
 
 LAYERS: dict[str, Callable[[SyntheticShape, int], Part]] = {
+    "deepseek2": mla_layer,
     "gemma3": _gemma3,
     "gemma4": gemma4_layer,
     "gpt-oss": _gpt_oss,

@@ -5,6 +5,7 @@ import numpy as np
 from labkit.engine.synthetic.container import Value
 from labkit.engine.synthetic.gemma4 import gemma4_keys
 from labkit.engine.synthetic.mixture import file_type
+from labkit.engine.synthetic.mla import mla_keys
 from labkit.engine.synthetic.shape import DELTA_NETS, ExpertShape, RecurrentShape, SyntheticShape
 from labkit.engine.synthetic.vocabulary import (
     CHAT_TEMPLATE,
@@ -104,6 +105,8 @@ def _peculiarities(shape: SyntheticShape) -> dict[str, Value]:
         return {"full_attention_interval": interval, "rope.dimension_sections": sections}
     if shape.architecture == "gemma4":
         return gemma4_keys(shape)
+    if shape.mla:
+        return mla_keys(shape)
     if shape.architecture == "lfm2moe":
         return {"expert_gating_func": SIGMOID_GATING}
     if shape.architecture == "granite":

@@ -62,6 +62,24 @@ class Gemma4Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class MlaShape:
+    """Multi-head latent attention.
+
+    Attributes:
+        query_rank: width of the row that the queries come from.
+        rank: width of the row that keys and values of all heads come from.
+        rope_size: elements of a key that are rotated, one part for all heads.
+        key_size, value_size: of one head, once it is unpacked.
+    """
+
+    query_rank: int
+    rank: int
+    rope_size: int
+    key_size: int
+    value_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class SyntheticShape:
     """Sizes of one model.
 
@@ -92,6 +110,7 @@ class SyntheticShape:
     experts: ExpertShape | None = None
     recurrent: RecurrentShape | None = None
     gemma4: Gemma4Shape | None = None
+    mla: MlaShape | None = None
 
     @property
     def query_size(self) -> int:
@@ -123,6 +142,13 @@ class SyntheticShape:
         if self.gemma4 is None:
             raise InputError(f"{self.name} has no sizes of global layers, and '{self.architecture}' models need them")
         return self.gemma4
+
+    @property
+    def required_mla(self) -> MlaShape:
+        """Latent attention's sizes. Raises InputError for a shape without them."""
+        if self.mla is None:
+            raise InputError(f"{self.name} has no sizes of latent attention, and '{self.architecture}' models need them")
+        return self.mla
 
     def sees_everything(self, layer: int) -> bool:
         """Whether layer number `layer` has no attention window."""
