@@ -118,4 +118,4 @@ def test_a_broken_catalogue_file_of_the_user_is_named(home):
     result = models("list", home=home)
     assert result.returncode == 2
     assert "mine.json is not a valid catalogue" in result.stderr
-    assert "models.0.license" in result.stderr
+    assert "line 1, models.0 (x), license: Field required" in result.stderr

@@ -1,15 +1,14 @@
 """Looking up known models: the shipped rows, and those a user drops into `catalog/` of the data folder."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from labkit.catalog.types import CatalogModel, QuantizationFacts
+from labkit.catalog.reading import CatalogDocument, read_document, shipped_document, shipped_quantizations, user_files
+from labkit.catalog.types import CatalogModel, Family, QuantizationFacts
 from labkit.errors import InputError, ModelNotFoundError
 
-SHIPPED = Path(__file__).parent / "data"
 NUM_SUGGESTIONS = 3
 MIN_SIMILARITY = 60.0  # of 100
 
@@ -21,11 +20,14 @@ class Catalog:
     Attributes:
         as_of: day of the shipped facts.
         sources: what a source written @key stands for.
+        families: lineage and generation of each family; one that is not here is a lineage of its own.
     """
 
     models: tuple[CatalogModel, ...]
     sources: dict[str, str]
     as_of: str
+    families: dict[str, Family] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def get(self, model_id: str) -> CatalogModel:
         """The model of that id, in any case. Raises ModelNotFoundError with the nearest ids."""
@@ -39,45 +41,57 @@ class Catalog:
         wanted = model_id.casefold()
         return next((model for model in self.models if model.id.casefold() == wanted), None)
 
+    def family(self, model: CatalogModel) -> Family:
+        """Lineage and generation of a model."""
+        return self.families.get(model.family) or Family(model.family, 1)
+
     def spell_source(self, source: str) -> str:
         """A source with its @key written out."""
         if not source.startswith("@"):
             return source
         key, _, rest = source[1:].partition(" ")
-        return " ".join(filter(None, (self.sources.get(key, source), rest)))
+        tail = key[len(key.rstrip(";,")) :]
+        return " ".join(filter(None, (self.sources.get(key.rstrip(";,"), source) + tail, rest)))
+
+    def spell_sources(self, text: str) -> str:
+        """Several sources, separated by semicolons, each written out."""
+        return "; ".join(self.spell_source(part.strip()) for part in text.split(";"))
 
 
 def load_catalog(user_folder: Path | None = None) -> Catalog:
-    """The shipped catalogue, with the rows of every *.json in `user_folder` put over it.
+    """The shipped catalogue, with the rows of every .json and .toml in `user_folder` put over it.
 
-    Raises InputError that lists every problem of a user's file.
+    Raises InputError that lists every problem of every file.
     """
     shipped = _shipped()
-    if user_folder is None or not user_folder.is_dir():
+    paths = user_files(user_folder) if user_folder is not None else []
+    if not paths:
         return shipped
     models = {model.id: model for model in shipped.models}
-    sources = dict(shipped.sources)
-    for path in sorted(user_folder.glob("*.json")):
-        added = read_catalog(path)
+    sources, families = dict(shipped.sources), dict(shipped.families)
+    refusals: list[InputError] = []
+    for path in paths:
+        try:
+            added = read_document(path)
+        except InputError as error:
+            refusals.append(error)
+            continue
         models |= {model.id: model for model in added.models}
         sources |= added.sources
-    return Catalog(tuple(models.values()), sources, shipped.as_of)
+        families |= added.families
+    if refusals:
+        raise InputError("\n".join(error.message for error in refusals), hint=refusals[0].hint)
+    return Catalog(tuple(models.values()), sources, shipped.as_of, families, shipped.notes)
 
 
 def read_catalog(path: Path) -> Catalog:
     """One catalogue file, checked strictly. Raises InputError that lists every problem."""
-    rows: Catalog = _read(path, Catalog)
-    ids = [model.id for model in rows.models]
-    if doubled := sorted({model_id for model_id in ids if ids.count(model_id) > 1}):
-        raise _problems(path, [f"the id '{model_id}' stands in it twice" for model_id in doubled])
-    return rows
+    return _catalog(read_document(path))
 
 
-@cache
 def quantizations() -> dict[str, QuantizationFacts]:
     """Cost and loss of each quantization, by name."""
-    table: _QuantizationTable = _read(SHIPPED / "quantizations.json", _QuantizationTable)
-    return {facts.name: facts for facts in table.quantizations}
+    return shipped_quantizations()
 
 
 def nearest(name: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -100,28 +114,10 @@ def _similarity(wanted: str, other: str) -> float:
     return (fuzz.ratio(wanted, other) + fuzz.partial_ratio(wanted, other)) / 2
 
 
-@dataclass(frozen=True, slots=True)
-class _QuantizationTable:
-    quantizations: tuple[QuantizationFacts, ...]
-
-
 @cache
 def _shipped() -> Catalog:
-    return read_catalog(SHIPPED / "models.json")
+    return _catalog(shipped_document())
 
 
-def _read(path: Path, kind: type) -> Any:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from error
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_url=False)]
-        raise _problems(path, problems) from error
-
-
-def _problems(path: Path, problems: list[str]) -> InputError:
-    listed = "\n".join(f"  - {problem.lstrip(': ')}" for problem in problems)
-    return InputError(f"{path} is not a valid catalogue:\n{listed}", hint="correct these lines, or move the file away")
+def _catalog(document: CatalogDocument) -> Catalog:
+    return Catalog(document.models, document.sources, document.as_of, document.families, document.notes)

@@ -1,28 +1,27 @@
 """Rows of the catalogue as frozen values. Absent means: not read in any source."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from labkit.catalog.fields import Day, FileName, Identifier, Positive, RepositoryName, Revision, Sha256
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,95}$")]
-RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*){0,3}\.gguf$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Positive = Annotated[int, Field(gt=0)]
 Capability = Literal["chat", "tools", "vision", "audio", "reasoning", "code", "fim", "embedding", "rerank"]
 FileRole = Literal["model", "projector", "draft"]
 AttentionKind = Literal["full", "sliding", "gated_delta_net", "mamba2", "shortconv", "mla", "encoder"]
+Thinking = Literal["always", "adjustable", "optional"]
 
-_STRICT = ConfigDict(extra="forbid")
+
+class Row:
+    """Keys that a row does not know are errors."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, slots=True)
-class Experts:
+class Experts(Row):
     """Expert block of a mixture-of-experts model."""
 
-    __pydantic_config__ = _STRICT
     num_experts: Positive
     num_used: Positive
     expert_ffn_size: Positive | None = None
@@ -30,10 +29,9 @@ class Experts:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Row):
     """Sizes of a model's matrices."""
 
-    __pydantic_config__ = _STRICT
     num_layers: Positive | None = None
     hidden_size: Positive | None = None
     ffn_size: Positive | None = None
@@ -46,7 +44,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Row):
     """How a model remembers: which layers see everything, which a window, which keep a state.
 
     Attributes:
@@ -56,7 +54,6 @@ class Attention:
         shared_kv_layers: the last layers, which use the cache of earlier ones.
     """
 
-    __pydantic_config__ = _STRICT
     kind: AttentionKind
     window_tokens: Positive | None = None
     global_every: Positive | None = None
@@ -79,36 +76,49 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A published score. Never compare across benchmarks, and across `mode` and `source` with care."""
+class Score(Row):
+    """A published score. Never compare across benchmarks, and across `mode` and `source` with care.
 
-    __pydantic_config__ = _STRICT
+    Attributes:
+        harness: the maker of another model, who measured it; such a score is compared within its source only.
+        variant: the sister model that was really measured; such a score ranks nothing.
+    """
+
     benchmark: str
     value: float
     source: str
     mode: str | None = None
+    harness: str | None = None
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogFile:
-    """A file on the Hugging Face hub, with the hash its publisher lists."""
+class CatalogFile(Row):
+    """A file on the Hugging Face hub, with the hash its publisher lists.
 
-    __pydantic_config__ = _STRICT
+    Attributes:
+        native: the model was trained for this quantization (MXFP4 of gpt-oss, QAT of Gemma), so it loses nothing.
+        revision: commit of the repository, where a source names it.
+        bytes: exact size, where a source states it.
+    """
+
     repo: RepositoryName
     file: FileName
     sha256: Sha256
     source: str
     role: FileRole = "model"
     quantization: str | None = None
+    native: bool = False
+    revision: Revision | None = None
+    bytes: Positive | None = None
     part: Positive | None = None
     parts: Positive | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedSize:
+class PublishedSize(Row):
     """Size of a file as a public list states it; rounded unless `exact`."""
 
-    __pydantic_config__ = _STRICT
     quantization: str
     bytes: Positive
     source: str
@@ -116,28 +126,32 @@ class PublishedSize:
     file: FileName | None = None
     exact: bool = False
     with_projector: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogModel:
+class CatalogModel(Row):
     """One known model.
 
     Attributes:
         id: what a person types.
-        family: generation it belongs to; recommendations name one model of each.
+        family: generation it belongs to. Recommendations name one model of each lineage (`Catalog.families`).
+        thinking: "always" (it reasons before every answer), "adjustable" (how long can be set), "optional" (it can
+            be turned off); None for a model that does not.
         num_parameters: of the whole repository; vision towers and doubled heads count.
         num_text_parameters: of the language model as llama.cpp stores it.
         shape_closes: a file of exactly these shapes has the published parameter count.
+        file_patterns: names of its files in `gguf_repos`, with {quant} for the quantization.
         predicted_bytes: size of all tensors by quantization, from dry runs on exactly these shapes.
         sources: where each field was read.
     """
 
-    __pydantic_config__ = _STRICT
     id: Identifier
     family: str
     license: str
     capabilities: tuple[Capability, ...]
     source_repo: RepositoryName | None = None
+    thinking: Thinking | None = None
     release_date: Day | None = None
     context_tokens: Positive | None = None
     embedding_size: Positive | None = None
@@ -149,6 +163,7 @@ class CatalogModel:
     attention: Attention = field(default_factory=lambda: Attention("full"))
     scores: tuple[Score, ...] = ()
     gguf_repos: tuple[RepositoryName, ...] = ()
+    file_patterns: tuple[str, ...] = ()
     files: tuple[CatalogFile, ...] = ()
     sizes: tuple[PublishedSize, ...] = ()
     predicted_bytes: dict[str, Positive] = field(default_factory=dict)
@@ -159,22 +174,54 @@ class CatalogModel:
         """Files that can be served: no projectors or drafts, and of files in parts the first."""
         return tuple(file for file in self.files if file.role == "model" and (file.part or 1) == 1)
 
+    @property
+    def projectors(self) -> tuple[CatalogFile, ...]:
+        """Files that turn images into the model's vectors."""
+        return tuple(file for file in self.files if file.role == "projector")
+
 
 @dataclass(frozen=True, slots=True)
-class QuantizationFacts:
+class Family(Row):
+    """Generation of a lineage: Qwen 3.5 is followed by Qwen 3.6. Of equals, the later generation goes first."""
+
+    lineage: str
+    generation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loss(Row):
+    """What a quantization loses against f16: nats per token, and perplexity; LLaMA 3 8B on Wikitext-2."""
+
+    imatrix: bool
+    mean_kl_divergence: float
+    perplexity_increase: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationFacts(Row):
     """What a quantization costs and loses.
 
     Attributes:
+        llama_file_type: its number in a GGUF header (`general.file_type`).
         bits_per_weight: (low, high) over dry runs, by kind of shape: "typical", "large_vocabulary" (embedding
             over 8 % of the parameters), "odd_rows" (rows that are no multiple of 256).
-        mean_kl_divergence: against f16, LLaMA 3 8B on Wikitext-2; the common measure of loss.
-        imatrix: whether that row used an importance matrix.
+        measured_bits_per_weight: of Llama 3.1 8B, by llama.cpp's authors.
+        losses: the best published rows, with an importance matrix and without.
     """
 
-    __pydantic_config__ = _STRICT
     name: str
+    llama_file_type: int | None = None
     bits_per_weight: dict[str, tuple[float, float]] = field(default_factory=dict)
-    mean_kl_divergence: float | None = None
-    perplexity_increase: float | None = None
+    measured_bits_per_weight: float | None = None
+    losses: tuple[Loss, ...] = ()
     same_top_token_percent: float | None = None
-    imatrix: bool | None = None
+
+    @property
+    def loss(self) -> Loss | None:
+        """The smallest published loss."""
+        return min(self.losses, key=lambda loss: loss.mean_kl_divergence, default=None)
+
+    @property
+    def mean_kl_divergence(self) -> float | None:
+        """Nats per token of the smallest published loss; None when none is published."""
+        return self.loss.mean_kl_divergence if self.loss else None

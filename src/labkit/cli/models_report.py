@@ -8,7 +8,7 @@ from labkit.cli import output
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from labkit.catalog import Catalog, CatalogModel
+    from labkit.catalog import CatalogModel
     from labkit.estimate import Weights
     from labkit.gguf import FileFacts
     from labkit.model import ModelArchitecture, ModelRef
@@ -44,7 +44,7 @@ def print_known(models: Iterable["CatalogModel"], settings: "Settings") -> None:
         mark = "*" if find_downloaded(model, settings) else ""
         context = f"{model.context_tokens // 1024}k" if model.context_tokens else "?"
         capabilities = [", ".join(model.capabilities)] if is_wide else []
-        table.add_row(mark, model.id, _parameters(model), context, model.license, *capabilities)
+        table.add_row(mark, model.id, parameters(model), context, model.license, *capabilities)
     console.print(table, soft_wrap=False)
     output.talk().print("Facts and sources of one: labkit models show ID", style="dim", soft_wrap=True)
 
@@ -54,63 +54,29 @@ def print_local_facts(ref: "ModelRef", facts: "FileFacts") -> None:
     from labkit.estimate import weights_of_file
     from labkit.units import render_bytes
 
-    _heading(ref.name)
-    _row("file", str(ref.path))
-    _row("license", ref.license or facts.license or "not stated in the file")
-    _row("size", f"{render_bytes(facts.file_bytes)}, {facts.bits_per_weight:.2f} bits per weight")
-    _row("quantization", facts.quantization or "unknown")
-    _row("chat template", "yes" if facts.has_chat_template else "none: it completes text, it cannot chat")
-    _row("tokenizer", facts.tokenizer or "unknown")
-    _shape_rows(facts.architecture)
-    _memory_rows(facts.architecture, weights_of_file(facts))
+    heading(ref.name)
+    row("file", str(ref.path))
+    row("license", ref.license or facts.license or "not stated in the file")
+    row("size", f"{render_bytes(facts.file_bytes)}, {facts.bits_per_weight:.2f} bits per weight")
+    row("quantization", facts.quantization or "unknown")
+    row("chat template", "yes" if facts.has_chat_template else "none: it completes text, it cannot chat")
+    row("tokenizer", facts.tokenizer or "unknown")
+    shape_rows(facts.architecture)
+    memory_rows(facts.architecture, weights_of_file(facts))
 
 
-def print_known_facts(model: "CatalogModel", catalog: "Catalog", settings: "Settings") -> None:
-    """What the catalogue knows, with sources."""
-    from labkit.catalog import architecture
-    from labkit.estimate import weights_of_catalog
-    from labkit.store import download_command, find_downloaded
-
-    _heading(f"{model.id}, as the catalogue of {catalog.as_of} has it")
-    _row("license", model.license)
-    _row("made by", model.source_repo or "unknown")
-    _row("released", model.release_date or "unknown")
-    _row("good for", ", ".join(model.capabilities))
-    _row("parameters", _parameter_line(model))
-    shape = architecture(model)
-    _shape_rows(shape)
-    quantization = "Q4_K_M" if not model.model_files else (model.model_files[0].quantization or "Q4_K_M")
-    weights = weights_of_catalog(model, quantization)
-    if weights is None:
-        _row("memory", "unknown: the size of its files is not in the catalogue")
-    else:
-        _memory_rows(shape, weights)
-    for number, score in enumerate(model.scores):
-        mode = f" ({score.mode})" if score.mode else ""
-        source = catalog.spell_source(score.source)
-        _row("scores" if number == 0 else "", f"{score.benchmark} {score.value:g}{mode}, from {source}")
-    if not model.scores:
-        _row("scores", "no sourced score")
-    for number, file in enumerate(model.model_files):
-        _row("files" if number == 0 else "", f"{file.repo} {file.file}")
-        # Not in the second column: a hash that is wrapped cannot be copied.
-        output.console().print(f"{'sha256':>14} {file.sha256}", soft_wrap=True)
-    if find_downloaded(model, settings) is None:
-        output.talk().print("\nGet it with:", soft_wrap=True)
-        output.talk().print(f"  {download_command(model, settings)}", soft_wrap=True, markup=False)
-
-
-def _shape_rows(shape: "ModelArchitecture") -> None:
+def shape_rows(shape: "ModelArchitecture") -> None:
+    """Sizes, experts, attention and context of a shape."""
     known = [
         (shape.num_layers, "layers"), (shape.hidden_size, "wide"), (shape.num_heads, "heads"),
         (shape.num_kv_heads, "KV heads"), (shape.vocab_size, "tokens in the vocabulary"),
     ]  # fmt: skip
     sizes = ", ".join(f"{number:,} {what}" for number, what in known if number) or "sizes unknown"
-    _row("shape", f"{shape.architecture}: {sizes}")
+    row("shape", f"{shape.architecture}: {sizes}")
     if shape.experts:
-        _row("experts", f"{shape.experts.num_used} of {shape.experts.num_experts} work on each token")
-    _row("attention", _attention(shape))
-    _row("context", f"{shape.context_tokens:,} tokens" if shape.context_tokens else "unknown")
+        row("experts", f"{shape.experts.num_used} of {shape.experts.num_experts} work on each token")
+    row("attention", _attention(shape))
+    row("context", f"{shape.context_tokens:,} tokens" if shape.context_tokens else "unknown")
 
 
 def _attention(shape: "ModelArchitecture") -> str:
@@ -125,12 +91,13 @@ def _attention(shape: "ModelArchitecture") -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def _memory_rows(shape: "ModelArchitecture", weights: "Weights") -> None:
+def memory_rows(shape: "ModelArchitecture", weights: "Weights") -> None:
+    """Memory at a few contexts."""
     from labkit.estimate import ContextSettings, estimate_memory, missing_facts
     from labkit.units import render_bytes
 
     if missing := missing_facts(shape):
-        _row("memory", f"unknown: {missing}")
+        row("memory", f"unknown: {missing}")
         return
     trained = shape.context_tokens or max(SHOWN_CONTEXTS)
     shown = [tokens for tokens in SHOWN_CONTEXTS if tokens <= trained] or [trained]
@@ -140,18 +107,11 @@ def _memory_rows(shape: "ModelArchitecture", weights: "Weights") -> None:
             continue
         parts = f"cache {render_bytes(memory.cache_bytes)}"
         text = f"{render_bytes(memory.low)} to {render_bytes(memory.high)} with {tokens:,} tokens ({parts})"
-        _row(f"memory {weights.quantization}" if number == 0 else "", text)
+        row(f"memory {weights.quantization}" if number == 0 else "", text)
 
 
-def _parameter_line(model: "CatalogModel") -> str:
-    line = _parameters(model)
-    active, total = model.num_active_parameters, model.num_text_parameters or model.num_parameters
-    if active and total and active < total:
-        line += f", {active / 1e9:.1f}B of them for each token"
-    return line
-
-
-def _parameters(model: "CatalogModel") -> str:
+def parameters(model: "CatalogModel") -> str:
+    """Such as "8.2B", "?" when unknown."""
     number = model.num_text_parameters or model.num_parameters
     if number is None:
         return "?"
@@ -169,11 +129,13 @@ def _table(title: str, *columns: str) -> "Table":
     return table
 
 
-def _heading(text: str) -> None:
+def heading(text: str) -> None:
+    """A bold line under an empty one."""
     output.console().print(f"\n[bold]{text}[/]", soft_wrap=True)
 
 
-def _row(label: str, value: str) -> None:
+def row(label: str, value: str) -> None:
+    """A label, and beside it a text that folds under itself."""
     from rich.table import Table
     from rich.text import Text
 

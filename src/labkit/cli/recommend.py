@@ -1,6 +1,8 @@
 """`labkit recommend`: which model to run on this machine, and why."""
 
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -8,64 +10,182 @@ from labkit.cli import output
 from labkit.errors import InputError, InsufficientMemoryError
 
 if TYPE_CHECKING:
+    from labkit.catalog import Catalog
+    from labkit.estimate import Machine
     from labkit.hardware import HardwareProfile
+    from labkit.recommend import Goal, Wish
     from labkit.settings import Settings
 
 MOST_CONTEXT_TOKENS = 10_000_000
+MOST_SLOTS = 256
 
 
 def recommend(
-    goal: str = typer.Option("chat", help="What for: chat, code, tools, reasoning or embedding."),
-    ctx: int = typer.Option(
-        8192, "--ctx", min=256, max=MOST_CONTEXT_TOKENS, metavar="TOKENS", help="Context the model must hold."
+    goal: str = typer.Option("chat", help="What for: chat, code, reasoning, tools, vision or embedding."),
+    ctx: int | None = typer.Option(
+        None,
+        "--ctx",
+        min=256,
+        max=MOST_CONTEXT_TOKENS,
+        metavar="TOKENS",
+        help="Context of one conversation.  [default: 8192, for embedding 2048]",
     ),
+    slots: int = typer.Option(1, "--slots", min=1, max=MOST_SLOTS, help="Conversations at once, each with that."),
     min_speed: float | None = typer.Option(
         None, "--min-speed", min=0, metavar="TOK/S", help="Leave out slower models.  [default: 8, for tools 15]"
     ),
+    licenses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--license", metavar="NAME", help="Only these: SPDX ids, permissive, commercial-ok; several with commas."
+        ),
+    ] = None,
+    disk: str | None = typer.Option(
+        None, "--disk", metavar="SIZE", help="Room for files, such as 20GB.  [default: what is free here]"
+    ),
     top: int = typer.Option(5, "--top", min=1, max=100, help="How many to name."),
     profile: str | None = typer.Option(
-        None, "--profile", metavar="FILE|NAME", help="Another machine: a TOML file, or one that labkit knows."
+        None, "--profile", metavar="NAME|FILE", help="Another machine: one that labkit knows, or a profile."
     ),
-    explain: bool = typer.Option(False, "--explain", help="Say why for each, and what was left out for which reason."),
+    like: Annotated[
+        Path | None,
+        typer.Option("--like", metavar="FILE|DIR", help="Another machine: a profile, or a bundle of `doctor`."),
+    ] = None,
+    why: bool = typer.Option(False, "--why", help="Say why for each, and what was left out for which reason."),
+    why_not: str | None = typer.Option(
+        None, "--why-not", metavar="MODEL[:QUANT]", help="Say why this one is not named, or where it stands."
+    ),
+    explain: str | None = typer.Option(
+        None, "--explain", metavar="MODEL[:QUANT]", help="Print every term of its memory and speed."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
-    """Recommend models that fit this machine, best sourced score first.
+    """Recommend models that fit this machine, by published scores, one of each lineage.
 
     Memory and speed are estimated before anything is downloaded. Scores are published ones, with their source.
 
-    Example: labkit recommend --goal code --ctx 16384 --explain
+    Example: labkit recommend --goal code --ctx 16384 --why
     """
-    from labkit import recommend as library
     from labkit.catalog import load_catalog
-    from labkit.cli.recommend_report import print_ranking
     from labkit.estimate import machine_from_profile
+    from labkit.recommend import GOALS
     from labkit.settings import load_settings
 
-    if goal not in library.GOALS:
-        raise InputError(f"'{goal}' is not a goal", hint=f"--goal takes one of: {', '.join(library.GOALS)}")
+    if goal not in GOALS:
+        raise InputError(f"'{goal}' is not a goal", hint=f"--goal takes one of: {', '.join(GOALS)}")
+    if why_not and explain:
+        raise InputError("--why-not and --explain are two questions", hint="ask one at a time")
     settings = load_settings()
-    machine = machine_from_profile(_profile(profile, settings))
     catalog = load_catalog(settings.catalog_folder)
-    wish = library.Wish(cast("library.Goal", goal), ctx, min_speed, top)
+    named = _Named(why_not or explain, catalog)
+    wish = _wish(cast("Goal", goal), ctx, slots, min_speed, top)
+    wish = _limited(wish, licenses or [], disk, catalog, settings)
+    found = _profile(profile, like, settings)
+    if wish.disk_bytes is None:
+        wish = replace(wish, disk_bytes=found.storage.free_bytes)
+    machine = machine_from_profile(found)
+    if explain:
+        _explain(named, machine, wish, as_json=as_json)
+    elif why_not:
+        _why_not(named, machine, wish, catalog, as_json=as_json)
+    else:
+        _recommend(machine, wish, catalog, settings, why=why, as_json=as_json)
+
+
+class _Named:
+    """The model that a person asks about: looked up before the machine is, so that a typing error costs no time."""
+
+    def __init__(self, text: str | None, catalog: "Catalog") -> None:
+        from labkit.recommend import find_named
+
+        self.model, self.quantization = find_named(text, catalog) if text else (None, None)
+
+
+def _wish(goal: "Goal", ctx: int | None, slots: int, min_speed: float | None, top: int) -> "Wish":
+    from labkit.recommend import Wish, default_context
+
+    return Wish(goal, ctx or default_context(goal), min_speed, top, slots)
+
+
+def _limited(wish: "Wish", licenses: list[str], disk: str | None, catalog: "Catalog", settings: "Settings") -> "Wish":
+    """The wish with its licenses, the room for files where it is stated, and what is here already."""
+    from labkit.catalog import parse_license_filter
+    from labkit.store import present_files
+    from labkit.units import parse_bytes
+
+    return replace(
+        wish,
+        licenses=parse_license_filter(licenses, (model.license for model in catalog.models)),
+        disk_bytes=parse_bytes(disk) if disk else None,
+        present=present_files(settings),
+    )
+
+
+def _recommend(
+    machine: "Machine", wish: "Wish", catalog: "Catalog", settings: "Settings", *, why: bool, as_json: bool
+) -> None:
+    from labkit import recommend as library
+    from labkit.cli.recommend_report import print_ranking
+
     ranking = library.rank(machine, catalog, wish)
     here = library.embedded_recommendation(machine, wish)
     if as_json:
-        output.print_json({"ranking": ranking, "already_here": here})
+        output.print_json(library.ranking_document(ranking, here, catalog))
     else:
-        print_ranking(ranking, here, catalog, settings, explain=explain)
+        print_ranking(ranking, here, catalog, settings, why=why)
 
 
-def _profile(name_or_path: str | None, settings: "Settings") -> "HardwareProfile":
+def _why_not(named: _Named, machine: "Machine", wish: "Wish", catalog: "Catalog", *, as_json: bool) -> None:
+    from labkit import recommend as library
+    from labkit.cli.recommend_terms import print_reasons
+
+    if named.model is None:
+        raise AssertionError("asked without a model")
+    ranking = library.rank(machine, catalog, wish)
+    words = library.why_not(named.model, named.quantization, ranking, catalog)
+    if as_json:
+        output.print_json({"model_id": named.model.id, "quantization": named.quantization, "reasons": words})
+    else:
+        print_reasons(named.model, words, ranking)
+
+
+def _explain(named: _Named, machine: "Machine", wish: "Wish", *, as_json: bool) -> None:
+    from labkit import recommend as library
+    from labkit.cli.recommend_terms import print_explanation
+
+    if named.model is None:
+        raise AssertionError("asked without a model")
+    found = library.explain(named.model, named.quantization, machine, wish)
+    if as_json:
+        output.print_json(library.explanation_document(found))
+    else:
+        print_explanation(found, machine, wish)
+
+
+def _profile(name: str | None, like: Path | None, settings: "Settings") -> "HardwareProfile":
     """The machine asked for: this one by default."""
     from labkit.hardware import find_profile
 
-    return _this_machine(settings) if name_or_path is None else find_profile(name_or_path, settings)
+    if name is not None and like is not None:
+        raise InputError("--profile and --like are two machines", hint="name one")
+    if like is not None:
+        return _like(like)
+    return _this_machine(settings) if name is None else find_profile(name, settings)
+
+
+def _like(place: Path) -> "HardwareProfile":
+    """A profile as `doctor --profile` or `--json` prints it, or a collection of captured texts."""
+    from labkit.hardware import load_profile
+
+    if place.suffix in (".toml", ".json") and place.is_file():
+        return load_profile(place)
+    from labkit.hardware.captured import detect_captured
+
+    return detect_captured(place).profile
 
 
 def _this_machine(settings: "Settings") -> "HardwareProfile":
     """The machine labkit runs on, with the bandwidth measured before; the first time it is measured now."""
-    from dataclasses import replace
-
     from labkit.hardware import detect_hardware, load_or_measure_bandwidth
 
     found = detect_hardware(settings, measure=False)

@@ -1,4 +1,4 @@
-"""How recommendations look in a terminal: one table that fits 80 columns, and the reasons under `--explain`."""
+"""How recommendations look in a terminal: one table that fits 80 columns, and the reasons under `--why`."""
 
 from typing import TYPE_CHECKING
 
@@ -19,13 +19,14 @@ def print_ranking(
     catalog: "Catalog",
     settings: "Settings",
     *,
-    explain: bool,
+    why: bool,
 ) -> None:
-    """Print the table, what to type for the first row, and with `explain` every reason."""
+    """Print the table, what to type for the first row, and with `why` every reason."""
     console, talk = output.console(), output.talk()
     wish = ranking.wish
-    console.print(f"[bold]For {wish.goal}, {wish.context_tokens:,} tokens of context[/]", soft_wrap=True)
-    console.print(_machine_line(ranking.machine), style="dim", markup=False)
+    slots = f" in each of {wish.slots} slots" if wish.slots > 1 else ""
+    console.print(f"[bold]For {wish.goal}, {wish.context_tokens:,} tokens of context{slots}[/]", soft_wrap=True)
+    console.print(machine_line(ranking.machine), style="dim", markup=False)
     for assumption in ranking.machine.assumptions:
         talk.print(f"assumed: {assumption}", style="yellow")
     rows = [*ranking.recommendations, *([here] if here else [])]
@@ -33,16 +34,20 @@ def print_ranking(
         print_table(rows, ranking)
     if not ranking.recommendations:
         talk.print(_nothing_line(ranking))
-    if explain:
+    if why:
         _print_reasons(ranking, here, catalog)
     elif ranking.recommendations:
-        console.print(
-            "Memory and speed are estimates. Why these: labkit recommend --explain", style="dim", soft_wrap=True
+        console.print("Memory and speed are estimates. Why these: labkit recommend --why", style="dim", soft_wrap=True)
+    console.print(f"Facts and scores are of {ranking.catalog_as_of}.", style="dim", soft_wrap=True)
+    if wish.goal == "vision" and ranking.recommendations:
+        talk.print(
+            "labkit serve answers text only so far; llama.cpp's llama-server sees: --mmproj FILE.", style="yellow"
         )
     _print_next_step(rows, catalog, settings)
 
 
-def _machine_line(machine: "Machine") -> str:
+def machine_line(machine: "Machine") -> str:
+    """The machine's name, and what of it a model may use."""
     from labkit.units import render_bandwidth, render_bytes
 
     parts = [
@@ -63,7 +68,7 @@ def _nothing_line(ranking: "Ranking") -> str:
     wish = ranking.wish
     return (
         f"No known model holds {wish.context_tokens:,} tokens at {wish.least_speed:g} tok/s here. "
-        "Ask for less with --ctx or --min-speed; --explain says why each was left out."
+        "Ask for less with --ctx or --min-speed; --why says why each was left out."
     )
 
 
@@ -142,8 +147,11 @@ def _print_reasons(ranking: "Ranking", here: "Recommendation | None", catalog: "
             mode = f" ({row.score.mode})" if row.score.mode else ""
             source = catalog.spell_source(row.score.source)
             _print_item(f"{row.score.benchmark} {row.score.value:g}{mode}, from {source}")
+        else:
+            _print_item(f"no sourced score for {ranking.wish.goal}")
         for reason in row.reasons:
-            _print_item(reason)
+            if not reason.startswith("no sourced score for"):
+                _print_item(reason)
         if row.file:
             _print_item(f"{row.file.repo} {row.file.file}")
             _print_item(f"sha256 {row.file.sha256}")
@@ -175,6 +183,8 @@ def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings:
     lines = [f"labkit serve {first.model_id}"]
     if model is not None and find_downloaded(model, settings) is None:
         lines.insert(0, download_command(model, settings, first.file))
+    if model is not None and first.projector is not None:
+        lines.insert(-1, download_command(model, settings, first.projector.file))
     talk = output.talk()
     talk.print("\nRun the first with:" if first.model_id != EMBEDDED_NAME else "\nRun it with:", soft_wrap=True)
     for line in lines:

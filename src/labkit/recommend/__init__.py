@@ -1,30 +1,36 @@
-"""Which known model to run on a machine, for a goal, and why."""
+"""Which known model to run on a machine, and why."""
 
-from labkit.recommend.order import GOALS, Goal, best_score, order_by_score
-from labkit.recommend.ranking import (
-    DEFAULT_CONTEXT_TOKENS,
-    DEFAULT_TOP,
-    LEAST_TOKENS_PER_SECOND,
-    Dropped,
-    Ranking,
-    Recommendation,
-    Wish,
-    embedded_recommendation,
-    rank,
-)
+from labkit.recommend.document import explanation_document, ranking_document
+from labkit.recommend.embedded import embedded_recommendation
+from labkit.recommend.evidence import best_score
+from labkit.recommend.explain import Explanation, explain
+from labkit.recommend.goals import BENCHMARKS, GOALS, Goal
+from labkit.recommend.naming import find_named
+from labkit.recommend.order import order_models
+from labkit.recommend.ranking import Dropped, Ranking, Recommendation, rank
+from labkit.recommend.terms import Term
+from labkit.recommend.why_not import why_not
+from labkit.recommend.wish import Wish, default_context, not_made_for
 
 __all__ = [
-    "DEFAULT_CONTEXT_TOKENS",
-    "DEFAULT_TOP",
+    "BENCHMARKS",
     "GOALS",
-    "LEAST_TOKENS_PER_SECOND",
     "Dropped",
+    "Explanation",
     "Goal",
     "Ranking",
     "Recommendation",
+    "Term",
     "Wish",
     "best_score",
+    "default_context",
     "embedded_recommendation",
-    "order_by_score",
+    "explain",
+    "explanation_document",
+    "find_named",
+    "not_made_for",
+    "order_models",
     "rank",
+    "ranking_document",
+    "why_not",
 ]

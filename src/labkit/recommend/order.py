@@ -1,82 +1,80 @@
-"""Which model is better for a goal, from published scores alone. Nothing is averaged and nothing invented.
+"""The order of models for a goal, from comparisons of two at a time (`labkit.recommend.evidence`).
 
-The goal's first benchmark is the backbone: models that have it stand in its order. A model without it is put where
-it contradicts the fewest of those already placed, judged pair by pair over every benchmark that both have. What no
-source shows is not assumed: between equally good places it takes the later one.
+Published scores are of different benchmarks, so there is no common scale to sort by. Each model stands where it
+contradicts the fewest comparisons with the others; a measured difference counts twice a later generation. Between
+equally good places it takes the later one: what no source shows is not assumed, so a model about which little is
+known does not stand high. The order depends on neither the machine nor the order of the rows.
 """
 
-from typing import Literal, get_args
+from collections.abc import Sequence
 
-from labkit.catalog import CatalogModel, Score
+from labkit.catalog import Catalog, CatalogModel
+from labkit.recommend.evidence import Judge, best_score, num_parameters
+from labkit.recommend.goals import Goal
 
-Goal = Literal["chat", "code", "tools", "reasoning", "embedding"]
-GOALS: tuple[Goal, ...] = get_args(Goal)
-
-BENCHMARKS: dict[Goal, tuple[str, ...]] = {
-    "chat": ("MMLU-Pro", "Arena text score", "GPQA Diamond"),
-    "code": ("LiveCodeBench v6", "SWE-bench Verified", "LiveCodeBench"),
-    "tools": ("IFEval", "BFCLv3", "BFCL-V4", "SWE-bench Verified", "MMLU-Pro"),
-    "reasoning": ("GPQA Diamond", "GPQA", "MMLU-Pro", "LiveCodeBench v6"),
-    "embedding": ("MTEB eng v2 mean(task)", "MTEB multilingual mean(task)"),
-}
+MOST_PASSES = 4
+Balances = dict[tuple[str, str], int]
 
 
-def order_by_score(models: list[CatalogModel], goal: Goal) -> list[CatalogModel]:
-    """Best first; models without any score of the goal last, the newest first."""
+def order_models(models: Sequence[CatalogModel], goal: Goal, catalog: Catalog) -> list[CatalogModel]:
+    """Best first. Pure."""
+    judge = Judge(models, goal, catalog)
+    balances = _balances(models, judge)
+    heard = {row.id: sum(bool(balances[row.id, other.id]) for other in models if other is not row) for row in models}
+    # Whom most comparisons speak of goes first, so that the others find them in place.
+    rows = sorted(models, key=_last_resort, reverse=True)
+    rows.sort(key=lambda row: -heard[row.id])
+    scored = _settled([row for row in rows if best_score(row, goal)], [], balances)
+    return _settled([row for row in rows if not best_score(row, goal)], scored, balances)
+
+
+def reorder(models: Sequence[CatalogModel], goal: Goal, catalog: Catalog) -> list[CatalogModel]:
+    """The same models, moved only as far as no two neighbours stand against their own comparison. Pure."""
+    balances = _balances(models, Judge(models, goal, catalog))
     placed: list[CatalogModel] = []
-    left = sorted(models, key=lambda model: (model.release_date or "", model.id), reverse=True)
-    for benchmark in BENCHMARKS[goal]:
-        having = [model for model in left if score_of(model, benchmark)]
-        having.sort(key=lambda model: _value(model, benchmark), reverse=True)
-        if not placed:
-            placed = having
-        else:
-            for model in having:
-                placed.insert(_best_place(model, placed, goal), model)
-        left = [model for model in left if model not in having]
-    return [*placed, *left]
+    for model in models:
+        place = len(placed)
+        while place and balances[model.id, placed[place - 1].id] > 0:
+            place -= 1
+        placed.insert(place, model)
+    return placed
 
 
-def best_score(model: CatalogModel, goal: Goal) -> Score | None:
-    """The score to show: of the most telling benchmark of the goal that the model has."""
-    scores = (score_of(model, benchmark) for benchmark in BENCHMARKS[goal])
-    return next(filter(None, scores), None)
+def _last_resort(model: CatalogModel) -> tuple[str, int, str]:
+    return model.release_date or "", num_parameters(model), model.id
 
 
-def score_of(model: CatalogModel, benchmark: str) -> Score | None:
-    """A model's score; the lowest where sources differ."""
-    return min(scores_of(model, benchmark), key=lambda score: score.value, default=None)
+def _balances(rows: Sequence[CatalogModel], judge: Judge) -> Balances:
+    balances: Balances = {}
+    for place, first in enumerate(rows):
+        for second in rows[place + 1 :]:
+            verdict = judge.compare(first, second)
+            balances[first.id, second.id] = verdict.balance * verdict.weight
+            balances[second.id, first.id] = -verdict.balance * verdict.weight
+    return balances
 
 
-def scores_of(model: CatalogModel, benchmark: str) -> tuple[Score, ...]:
-    """Every score of a benchmark, however its name is written."""
-    return tuple(score for score in model.scores if is_same_benchmark(score.benchmark, benchmark))
+def _settled(rows: Sequence[CatalogModel], among: Sequence[CatalogModel], balances: Balances) -> list[CatalogModel]:
+    """`among` with `rows` put in, each at its best place, and again until nobody moves."""
+    placed = list(among)
+    for model in rows:
+        placed.insert(_best_place(model, placed, balances), model)
+    for _ in range(MOST_PASSES):
+        before = list(placed)
+        for model in rows:
+            placed.remove(model)
+            placed.insert(_best_place(model, placed, balances), model)
+        if placed == before:
+            break
+    return placed
 
 
-def is_same_benchmark(first: str, second: str) -> bool:
-    """Whether two spellings name one benchmark ("BFCL-v3" and "BFCLv3")."""
-    return first.casefold().replace("-", "") == second.casefold().replace("-", "")
-
-
-def _value(model: CatalogModel, benchmark: str) -> float:
-    score = score_of(model, benchmark)
-    return score.value if score else float("-inf")
-
-
-def _best_place(model: CatalogModel, placed: list[CatalogModel], goal: Goal) -> int:
-    verdicts = [_verdict(model, other, goal) for other in placed]
-
-    def contradictions(place: int) -> int:
-        return sum(verdict > 0 for verdict in verdicts[:place]) + sum(verdict < 0 for verdict in verdicts[place:])
-
-    return min(range(len(placed) + 1), key=lambda place: (contradictions(place), -place))
-
-
-def _verdict(model: CatalogModel, other: CatalogModel, goal: Goal) -> int:
-    """Benchmarks in which `model` beats `other`, less those in which it loses, over all that both have."""
-    balance = 0
-    for benchmark in BENCHMARKS[goal]:
-        mine, theirs = score_of(model, benchmark), score_of(other, benchmark)
-        if mine and theirs:
-            balance += (mine.value > theirs.value) - (mine.value < theirs.value)
-    return balance
+def _best_place(model: CatalogModel, placed: Sequence[CatalogModel], balances: Balances) -> int:
+    mine = [balances[model.id, other.id] for other in placed]
+    against = sum(-balance for balance in mine if balance < 0)  # all it loses to stand below it
+    best, least = 0, against
+    for place, balance in enumerate(mine, start=1):
+        against += balance  # one more stands above it
+        if against <= least:
+            best, least = place, against
+    return best

@@ -1,59 +1,24 @@
 """Which known model to run on a machine, for a goal, and why: same machine and catalogue, same answer.
 
-A model must suit the goal, have a file for llama.cpp, fit, and reach the least speed. What is left is ordered by
-published scores (`labkit.recommend.order`), one model of each family.
+A model must suit the goal and the license, have a file for llama.cpp, fit the memory and the disk, and reach the least
+speed. What is left stands in the order of `labkit.recommend.order`, one model of each lineage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from labkit import store
-from labkit.catalog import Catalog, CatalogFile, CatalogModel, Score, architecture, quantizations
-from labkit.errors import InvalidModelFileError
-from labkit.estimate import (
-    ContextSettings,
-    Machine,
-    Placement,
-    Weights,
-    missing_facts,
-    place,
-    weights_of_catalog,
-    weights_of_file,
-)
-from labkit.gguf import file_facts, validate
-from labkit.recommend.order import BENCHMARKS, Goal, best_score, is_same_benchmark, order_by_score, scores_of
+from labkit.catalog import Catalog, CatalogFile, CatalogModel, Score
+from labkit.estimate import Machine, Placement, Weights
+from labkit.recommend.choice import Option, Refusal, choose, options
+from labkit.recommend.evidence import NOT_SMALLER, Judge, best_score, num_parameters
+from labkit.recommend.order import order_models, reorder
+from labkit.recommend.projector import Projector
+from labkit.recommend.reasons import reasons
+from labkit.recommend.wish import Wish, unsuited
 
-CAPABILITY: dict[Goal, str] = {
-    "chat": "chat",
-    "code": "chat",
-    "tools": "tools",
-    "reasoning": "reasoning",
-    "embedding": "embedding",
-}
-LEAST_TOKENS_PER_SECOND: dict[Goal, float] = {"chat": 8, "code": 8, "tools": 15, "reasoning": 8, "embedding": 0}
-DEFAULT_CONTEXT_TOKENS = 8192
-DEFAULT_TOP = 5
-
-# Least loss first within the band that is worth its size; below Q4 a smaller model is the better choice.
-BAND = ("Q6_K", "Q5_K_M", "Q4_K_M")
-BEYOND = ("MXFP4", "Q8_0", "Q4_0", "F16")
-UNPINNED = "Q4_K_M"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person asks for. `least_tokens_per_second` None takes the goal's own."""
-
-    goal: Goal = "chat"
-    context_tokens: int = DEFAULT_CONTEXT_TOKENS
-    least_tokens_per_second: float | None = None
-    top: int = DEFAULT_TOP
-
-    @property
-    def least_speed(self) -> float:
-        """Tokens per second below which a model is of no use."""
-        stated = self.least_tokens_per_second
-        return LEAST_TOKENS_PER_SECOND[self.goal] if stated is None else stated
+MUCH_FASTER = 1.5
+DropKind = Literal["unsuited", "does not fit", "same lineage", "below the top"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +28,7 @@ class Recommendation:
     Attributes:
         file: where to get it, with its hash; None when no file of this quantization is pinned in the catalogue.
         repo: the repository to look in.
+        projector: beside it, for a goal that needs to see.
         score: the published score that ranks it; None when no source has one.
         reasons: why it is here, and what to know about it.
     """
@@ -78,6 +44,8 @@ class Recommendation:
     placement: Placement
     score: Score | None
     reasons: tuple[str, ...]
+    lineage: str = ""
+    projector: Projector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +54,7 @@ class Dropped:
 
     model_id: str
     reason: str
+    kind: DropKind = "unsuited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,189 +65,163 @@ class Ranking:
     machine: Machine
     recommendations: tuple[Recommendation, ...]
     dropped: tuple[Dropped, ...]
-
-
-def rank(machine: Machine, catalog: Catalog, wish: Wish) -> Ranking:
-    """The models of the catalogue that suit the wish on this machine, best first, at most one of each family."""
-    suited: list[CatalogModel] = []
-    dropped: list[Dropped] = []
-    for model in catalog.models:
-        reason = unsuited(model, wish)
-        if reason:
-            dropped.append(Dropped(model.id, reason))
-        else:
-            suited.append(model)
-    chosen: list[Recommendation] = []
-    taken: dict[str, str] = {}
-    for model in order_by_score(suited, wish.goal):
-        if model.family in taken:
-            dropped.append(Dropped(model.id, f"{taken[model.family]} of the same family ranks higher"))
-            continue
-        found = _consider(model, machine, wish)
-        if isinstance(found, Dropped):
-            dropped.append(found)
-            continue
-        taken[model.family] = model.id
-        chosen.append(found)
-    below = [Dropped(row.model_id, f"ranks below the first {wish.top}") for row in chosen[wish.top :]]
-    return Ranking(wish, machine, tuple(chosen[: wish.top]), (*below, *dropped))
-
-
-def embedded_recommendation(machine: Machine, wish: Wish) -> Recommendation | None:
-    """The model that comes with labkit, on the same machine; None when it does not suit, fit, or cannot be read.
-
-    Reads the header of one file.
-    """
-    if wish.goal == "embedding":
-        return None
-    embedded = store.embedded()
-    try:
-        facts = file_facts(validate(embedded.path))
-    except InvalidModelFileError:
-        return None
-    weights = weights_of_file(facts)
-    context = min(wish.context_tokens, facts.architecture.context_tokens or wish.context_tokens)
-    placement = place(facts.architecture, weights, machine, ContextSettings(context))
-    if placement is None or placement.fit == "no":
-        return None
-    reasons = ["nothing to download: it comes with labkit", "for practice and tests, no match for the others"]
-    if context < wish.context_tokens:
-        reasons.append(f"made for {context} tokens of context")
-    return Recommendation(
-        model_id=embedded.name,
-        family=embedded.name,
-        license=embedded.license or "unknown",
-        quantization=weights.quantization,
-        file=None,
-        repo=None,
-        release_date=None,
-        weights=weights,
-        placement=placement,
-        score=None,
-        reasons=tuple(reasons),
-    )
-
-
-def unsuited(model: CatalogModel, wish: Wish) -> str:
-    """Why a model cannot be what is wished for, on any machine; empty when it can."""
-    if CAPABILITY[wish.goal] not in model.capabilities:
-        return f"not made for {wish.goal}"
-    if wish.goal == "code" and "code" not in model.capabilities and best_score(model, wish.goal) is None:
-        return "no sourced score in code"
-    if not model.gguf_repos and not model.files:
-        return "no GGUF file of it is known"
-    if model.context_tokens is None:
-        return "its context length is not in the catalogue"
-    if model.context_tokens < wish.context_tokens:
-        return f"made for {model.context_tokens} tokens of context"
-    return ""
-
-
-def candidates(model: CatalogModel) -> list[tuple[str, CatalogFile | None]]:
-    """Quantizations to try, best choice first, each with its pinned file when the catalogue has one."""
-    pinned: dict[str, CatalogFile] = {}
-    for file in model.model_files:
-        if file.quantization:
-            pinned.setdefault(file.quantization, file)
-    rows: list[tuple[str, CatalogFile | None]] = [(name, pinned[name]) for name in (*BAND, *BEYOND) if name in pinned]
-    if UNPINNED not in pinned and model.gguf_repos:
-        rows.append((UNPINNED, None))
-    return rows
+    catalog_as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Option:
-    quantization: str
-    file: CatalogFile | None
-    weights: Weights
-    placement: Placement
+class _Pick:
+    model: CatalogModel
+    option: Option
+    notes: tuple[str, ...] = ()
 
 
-def _consider(model: CatalogModel, machine: Machine, wish: Wish) -> Recommendation | Dropped:
-    if missing := missing_facts(architecture(model)):
-        return Dropped(model.id, f"{missing}, so its memory cannot be estimated")
-    options: list[_Option] = []
-    refusals: list[str] = []
-    for quantization, file in candidates(model):
-        weights = weights_of_catalog(model, quantization)
-        if weights is None:
-            continue
-        option = _try(model, weights, file, machine, wish)
-        if isinstance(option, str):
-            refusals.append(option)
+def rank(machine: Machine, catalog: Catalog, wish: Wish) -> Ranking:
+    """The models of the catalogue that suit the wish on this machine, best first, at most one of each lineage."""
+    suited: list[CatalogModel] = []
+    dropped: list[Dropped] = []
+    for model in catalog.models:
+        if reason := unsuited(model, wish):
+            dropped.append(Dropped(model.id, reason))
         else:
-            options.append(option)
-    if not options:
-        return Dropped(model.id, refusals[-1] if refusals else "the size of its files is not known")
-    chosen = _choose(options, machine)
+            suited.append(model)
+    ordered = order_models(suited, wish.goal, catalog)
+    places = {model.id: place for place, model in enumerate(ordered)}
+    viable, refused = _viable(ordered, machine, wish)
+    dropped += refused
+    picks: list[_Pick] = []
+    for group in _lineages(viable, catalog):
+        pick, passed = _pick(group, wish, catalog)
+        picks.append(pick)
+        dropped += passed
+    picks = _in_order(sorted(picks, key=lambda pick: places[pick.model.id]), wish, catalog)
+    below = [
+        Dropped(pick.model.id, f"ranks {place}, below the first {wish.top}", "below the top")
+        for place, pick in enumerate(picks[wish.top :], start=wish.top + 1)
+    ]
+    rows = _recommendations(picks, wish, catalog)[: wish.top]
+    return Ranking(wish, machine, tuple(rows), (*below, *dropped), catalog.as_of)
+
+
+def _viable(
+    ordered: Sequence[CatalogModel], machine: Machine, wish: Wish
+) -> tuple[list[tuple[CatalogModel, Option]], list[Dropped]]:
+    """Models with an option, in order; below Q4 only when there is no other."""
+    viable: list[tuple[CatalogModel, Option]] = []
+    refused: list[Dropped] = []
+    for below_q4 in (False, True):
+        refused, lacks = [], set[str]()
+        for model in ordered:
+            good, bad = options(model, machine, wish, below_q4=below_q4)
+            lacks |= {refusal.kind for refusal in bad}
+            if good:
+                viable.append((model, choose(good, machine, wish)))
+            else:
+                refused.append(Dropped(model.id, _spoken(bad), "does not fit"))
+        if viable or lacks & {"speed", "disk"}:
+            break  # fewer bits are for want of memory only
+    return viable, refused
+
+
+def _spoken(refusals: Sequence[Refusal]) -> str:
+    return refusals[-1].reason if refusals else "the size of its files is not known"
+
+
+def _lineages(
+    viable: Sequence[tuple[CatalogModel, Option]], catalog: Catalog
+) -> Iterator[list[tuple[CatalogModel, Option]]]:
+    groups: dict[str, list[tuple[CatalogModel, Option]]] = {}
+    for model, option in viable:
+        groups.setdefault(catalog.family(model).lineage, []).append((model, option))
+    yield from groups.values()
+
+
+def _pick(group: Sequence[tuple[CatalogModel, Option]], wish: Wish, catalog: Catalog) -> tuple[_Pick, list[Dropped]]:
+    """The one of a lineage to name: the best that holds the context, or one as large that does not keep waiting."""
+    asked = [row for row in group if row[1].holds_context] or list(group)
+    found = {model.id: option for model, option in group}
+    ordered = reorder([model for model, _ in asked], wish.goal, catalog)
+    chosen, notes = ordered[0], ()
+    if faster := _faster(ordered, found, wish, catalog):
+        chosen = faster
+        slow, fast = found[ordered[0].id].speed or 0.0, found[faster.id].speed or 0.0
+        notes = (f"{ordered[0].id} stands higher, and writes {slow:.0f} tok/s here against {fast:.0f}",)
+    judge = Judge([model for model, _ in group], wish.goal, catalog)
+    passed = [
+        Dropped(model.id, _why_not_this_one(model, chosen, judge, found), "same lineage")
+        for model, _ in group
+        if model is not chosen
+    ]
+    return _Pick(chosen, found[chosen.id], notes), passed
+
+
+def _faster(
+    ordered: Sequence[CatalogModel], found: dict[str, Option], wish: Wish, catalog: Catalog
+) -> CatalogModel | None:
+    """In place of a best one that keeps waiting, or lies in two memories: a much faster one of its lineage.
+
+    It must have a score of the goal, and be as large (and fast because it uses a part of itself), or not shown to be
+    worse.
+    """
+    best, judge = ordered[0], Judge(ordered, wish.goal, catalog)
+    speed = found[best.id].speed
+    if speed is None or (speed >= wish.comfortable_speed and found[best.id].is_whole):
+        return None
+    for other in ordered[1:]:
+        fast = found[other.id].speed or 0.0
+        is_as_large = num_parameters(other) >= NOT_SMALLER * num_parameters(best)
+        is_as_good = judge.compare(best, other).balance <= 0 and found[other.id].is_whole
+        is_much_faster = fast >= max(wish.comfortable_speed, MUCH_FASTER * speed)
+        if best_score(other, wish.goal) and (is_as_large or is_as_good) and is_much_faster:
+            return other
+    return None
+
+
+def _why_not_this_one(model: CatalogModel, chosen: CatalogModel, judge: Judge, found: dict[str, Option]) -> str:
+    verdict = judge.compare(chosen, model)
+    start = f"{chosen.id} of the same lineage ranks higher"
+    if not found[model.id].holds_context and found[chosen.id].holds_context:
+        return f"{start}: it holds the whole context"
+    if verdict.balance < 0:
+        slow, fast = found[model.id].speed or 0.0, found[chosen.id].speed or 0.0
+        return f"{chosen.id} of the same lineage is named: {fast:.0f} tok/s here against {slow:.0f}"
+    return f"{start}: {verdict.why}" if verdict.why else start
+
+
+def _in_order(picks: list[_Pick], wish: Wish, catalog: Catalog) -> list[_Pick]:
+    """No two neighbours against their own comparison; those that hold the context go first."""
+    by_id = {pick.model.id: pick for pick in picks}
+    rows: list[_Pick] = []
+    for holds in (True, False):
+        models = [pick.model for pick in picks if pick.option.holds_context is holds]
+        rows += [by_id[model.id] for model in reorder(models, wish.goal, catalog)]
+    return rows
+
+
+def _recommendations(picks: Sequence[_Pick], wish: Wish, catalog: Catalog) -> list[Recommendation]:
+    judge = Judge([pick.model for pick in picks], wish.goal, catalog)
+    rows: list[Recommendation] = []
+    for place, pick in enumerate(picks):
+        below = picks[place + 1].model if place + 1 < len(picks) else None
+        verdict = judge.compare(pick.model, below) if below else None
+        words = tuple(reasons(pick.model, pick.option, wish, pick.notes, below, verdict))
+        rows.append(_recommendation(pick, wish, catalog, words))
+    return rows
+
+
+def _recommendation(pick: _Pick, wish: Wish, catalog: Catalog, words: tuple[str, ...]) -> Recommendation:
+    model, option = pick.model, pick.option
     return Recommendation(
         model_id=model.id,
         family=model.family,
         license=model.license,
-        quantization=chosen.quantization,
-        file=chosen.file,
-        repo=chosen.file.repo if chosen.file else next(iter(model.gguf_repos), None),
+        quantization=option.quantization,
+        file=option.file,
+        repo=option.file.repo if option.file else next(iter(model.gguf_repos), None),
         release_date=model.release_date,
-        weights=chosen.weights,
-        placement=chosen.placement,
+        weights=replace(option.weights),
+        placement=option.placement,
         score=best_score(model, wish.goal),
-        reasons=tuple(_reasons(model, chosen, wish)),
+        reasons=words,
+        lineage=catalog.family(model).lineage,
+        projector=option.projector,
     )
-
-
-def _try(
-    model: CatalogModel, weights: Weights, file: CatalogFile | None, machine: Machine, wish: Wish
-) -> _Option | str:
-    """A quantization that fits and is fast enough, or why it is not."""
-    placement = place(architecture(model), weights, machine, ContextSettings(wish.context_tokens))
-    if placement is None or placement.fit == "no":
-        return placement.reason if placement else "its memory cannot be estimated"
-    if wish.goal == "embedding":
-        # An embedding is one prefill; what is estimated here is the decode of tokens, which it has none of.
-        placement = replace(placement, speed=None)
-    speed, least = placement.speed, wish.least_speed
-    if speed is not None and speed.middle < least:
-        return f"about {speed.low:.1f} to {speed.high:.1f} tok/s, {least:g} wished for"
-    return _Option(weights.quantization, file, weights, placement)
-
-
-def _choose(options: list[_Option], machine: Machine) -> _Option:
-    """The least loss that fits whole on the fastest memory; where none does, the fastest."""
-    whole = [option for option in options if option.placement.fit == "fits" and _is_on_best(option, machine)]
-    if whole:
-        return whole[0]
-    return max(options, key=lambda option: option.placement.speed.middle if option.placement.speed else 0.0)
-
-
-def _is_on_best(option: _Option, machine: Machine) -> bool:
-    return not machine.devices or option.placement.device in {device.name for device in machine.devices}
-
-
-def _reasons(model: CatalogModel, chosen: _Option, wish: Wish) -> Iterator[str]:
-    yield from _score_reasons(model, wish.goal)
-    placement = chosen.placement
-    if placement.fit == "fits at less context":
-        yield f"fits with {placement.context.context_tokens} tokens of context and a q8_0 cache"
-    elif placement.fit == "fits with q8_0 cache":
-        yield "fits with its cache stored as q8_0"
-    if placement.reason:
-        yield placement.reason
-    if placement.speed is None and wish.goal != "embedding":
-        yield "speed unknown: the memory bandwidth was not measured"
-    if chosen.file is None:
-        yield f"no file with a known hash: choose the {chosen.quantization} one in the repository"
-    facts = quantizations().get(chosen.quantization)
-    if facts and facts.mean_kl_divergence is not None:
-        yield f"{chosen.quantization} loses {facts.mean_kl_divergence:.3f} nats per token (LLaMA 3 8B)"
-
-
-def _score_reasons(model: CatalogModel, goal: Goal) -> Iterator[str]:
-    score, backbone = best_score(model, goal), BENCHMARKS[goal][0]
-    if score is None:
-        yield f"no sourced score for {goal}"
-        return
-    if not is_same_benchmark(score.benchmark, backbone):
-        yield f"no {backbone} score, placed by {score.benchmark}"
-    values = sorted({other.value for other in scores_of(model, score.benchmark)})
-    if len(values) > 1:
-        yield f"sources differ on {score.benchmark}: {', '.join(f'{value:g}' for value in values)}"
