@@ -1,100 +1,166 @@
 import pytest
 
 from fakes.source import FakeSource
-from labkit.hardware.probes.nvidia import FIELDS, mebibytes, parse_query_csv, parse_xml, probe_nvidia
+from labkit.hardware.probes.nvidia import FIELDS, parse_output, probe_nvidia
 from labkit.hardware.source import CommandOutput
 
 MIB = 1024**2
-TWO = "Tesla T4, 15360, 14918, 7.5, 550.1, [N/A], None\nTesla T4, 15360, 3, 7.5, 550.1, [N/A], None\n"
+HEADER = "name, pci.bus_id, memory.total [MiB], memory.free [MiB], compute_cap, driver_version, mig.mode.current\n"
+T4 = HEADER + "Tesla T4, 00000000:00:04.0, 15360 MiB, 14918 MiB, 7.5, 550.54.15, [N/A]\n"
+TABLE_GB10 = """\
+| NVIDIA-SMI 580.126.09             Driver Version: 580.126.09     CUDA Version: 13.0     |
+|   0  NVIDIA GB10                    On  |   0000000F:01:00.0 Off |                  N/A |
+| N/A   36C    P8              3W /  N/A  | Not Supported          |      0%      Default |
+"""
+SLICE = "<mig_device><fb_memory_usage><total>9856 MiB</total><free>9800 MiB</free></fb_memory_usage></mig_device>"
 
 
-def answering(*outputs):
-    return FakeSource(commands={f"nvidia-smi{start}": output for start, output in outputs})
+def answering(*outputs, files=None):
+    named = {start: CommandOutput(0, out) if isinstance(out, str) else out for start, out in outputs}
+    return FakeSource(files=files, commands=named)
 
 
-def test_two_equal_cards_are_two():
-    first, second = parse_query_csv(TWO, FIELDS)
-    assert first.name == second.name == "Tesla T4"
-    assert (first.memory_bytes, first.free_bytes, second.free_bytes) == (15360 * MIB, 14918 * MIB, 3 * MIB)
-    assert first.unified is False
-    assert first.mig is None
-
-
-@pytest.mark.parametrize(
-    "line", ["NVIDIA Thor, [N/A], [N/A], 11.0, 580.0, [N/A], ATS", "Orin (nvgpu), 0, 0, 8.7, 540.3, [N/A], [N/A]"]
-)
-def test_no_memory_size_means_unified_and_never_zero(line):
-    (gpu,) = parse_query_csv(line, FIELDS)
-    assert (gpu.unified, gpu.memory_bytes, gpu.free_bytes) == (True, None, None)
-
-
-def test_lines_of_another_width_are_left_out():
-    assert parse_query_csv("Tesla T4, 15360\n\nwarning: persistence mode is off\n", FIELDS) == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("24564", 24564 * MIB), ("6144 MiB", 6144 * MIB), ("[N/A]", None), ("ERR!", None), (None, None)],
-)
-def test_mebibytes(text, expected):
-    assert mebibytes(text) == expected
-
-
-def test_fields_that_the_driver_does_not_know_are_left_out_one_by_one():
-    kept = "name,memory.total,memory.free,driver_version,mig.mode.current"
-    source = answering(
-        (" --query-gpu=", CommandOutput(2, 'Field "addressing_mode" is not a valid field to query.\n')),
-        (
-            f" --query-gpu={','.join(FIELDS[:-1])} ",
-            CommandOutput(2, 'Field "compute_cap" is not a valid field to query.\n'),
-        ),
-        (f" --query-gpu={kept} ", CommandOutput(0, "GeForce GTX 1660 Ti, 5944, 5700, 440.31, [N/A]\n")),
+def xml_of(devices):
+    return (
+        "<nvidia_smi_log><gpu id='00000000:41:00.0'><product_name>NVIDIA A100-SXM4-40GB</product_name>"
+        f"<mig_mode><current_mig>Enabled</current_mig></mig_mode><mig_devices>{devices}</mig_devices>"
+        "<fb_memory_usage><total>40960 MiB</total><free>40000 MiB</free></fb_memory_usage></gpu></nvidia_smi_log>"
     )
-    (gpu,) = probe_nvidia(source).value
-    assert (gpu.name, gpu.memory_bytes, gpu.compute_capability) == ("GeForce GTX 1660 Ti", 5944 * MIB, None)
 
 
-def test_a_driver_that_names_a_field_nobody_asked_for_ends_the_asking():
-    source = answering(("", CommandOutput(2, 'Field "colour" is not a valid field to query.\n')))
-    assert probe_nvidia(source).value == ()
-    assert len(source.asked) == 1
+def test_one_complete_answer_is_enough():
+    source = answering(("nvidia-smi --query-gpu", T4), ("nvidia-smi", "must not be asked"))
+    finding = probe_nvidia(source)
+    (gpu,) = finding.value
+    assert (gpu.name, gpu.memory_bytes, gpu.free_bytes) == ("Tesla T4", 15360 * MIB, 14918 * MIB)
+    assert (gpu.unified, gpu.mig, gpu.compute_capability, gpu.pci_address) == (False, False, "7.5", "0000:00:04.0")
+    assert finding.sources["0.memory_bytes"].source == "nvidia-smi"
+    assert source.asked == [f"nvidia-smi --query-gpu={','.join(FIELDS)} --format=csv", "printenv CUDA_VISIBLE_DEVICES"]
+
+
+def test_a_name_that_one_output_lacks_is_taken_from_another():
+    csv = "memory.total [MiB], power.draw [W]\n[N/A], 11.17 W\n"
+    finding = probe_nvidia(answering(("nvidia-smi --query-gpu", csv), ("nvidia-smi", TABLE_GB10)))
+    (gpu,) = finding.value
+    assert (gpu.name, gpu.unified, gpu.memory_bytes, gpu.driver) == ("NVIDIA GB10", True, None, "580.126.09")
+
+
+def test_the_slices_of_a_partitioned_card_come_from_the_report():
+    csv = HEADER + "NVIDIA A100-SXM4-40GB, 00000000:41:00.0, 40960 MiB, 40000 MiB, 8.0, 550.54, Enabled\n"
+    finding = probe_nvidia(answering(("nvidia-smi --query-gpu", csv), ("nvidia-smi -q -x", xml_of(SLICE * 2))))
+    assert [(gpu.memory_bytes, gpu.free_bytes, gpu.mig) for gpu in finding.value] == [
+        (9856 * MIB, 9800 * MIB, True)
+    ] * 2
+    assert {gpu.compute_capability for gpu in finding.value} == {"8.0"}
+    assert not finding.problems
 
 
 @pytest.mark.parametrize(
-    ("output", "what", "fix"),
-    [
-        (CommandOutput(None), "did not answer", "restart"),
-        (CommandOutput(18, "Failed to initialize NVML: Driver/library version mismatch\n"), "mismatch", "restart"),
-        (CommandOutput(6, "No devices were found\n"), "finds no card", "dmesg"),
-        (CommandOutput(9, "", "NVIDIA-SMI has failed\n"), "NVIDIA-SMI has failed", "install the NVIDIA driver"),
-        (CommandOutput(127), "exit code 127", "install the NVIDIA driver"),
-    ],
+    ("report", "what", "fix"), [(xml_of("None"), "without a slice", "-cgi"), ("", "not known", "-L")]
 )
-def test_a_failing_driver_is_explained(output, what, fix):
-    finding = probe_nvidia(answering(("", output)))
-    assert finding.value == ()
+def test_a_partitioned_card_without_known_slices_has_no_usable_memory(report, what, fix):
+    csv = HEADER + "NVIDIA A100-SXM4-40GB, 00000000:41:00.0, 40960 MiB, 40000 MiB, 8.0, 550.54, Enabled\n"
+    finding = probe_nvidia(answering(("nvidia-smi --query-gpu", csv), ("nvidia-smi -q -x", report)))
+    (gpu,) = finding.value
+    assert (gpu.memory_bytes, gpu.free_bytes, gpu.mig) == (None, None, True)
     (problem,) = finding.problems
     assert what in problem.what
     assert fix in problem.fix
 
 
-def test_inside_wsl_the_driver_is_mended_in_windows():
-    source = answering(("", CommandOutput(9, "NVIDIA-SMI has failed\n")))
-    source.files["/proc/sys/kernel/osrelease"] = "5.15.146.1-microsoft-standard-WSL2"
-    (problem,) = probe_nvidia(source).problems
-    assert "in Windows" in problem.fix
+def test_fields_that_the_driver_does_not_know_are_left_out_one_by_one():
+    def asking(*without):
+        return f"nvidia-smi --query-gpu={','.join(name for name in FIELDS if name not in without)} "
+
+    unknown = 'Field "{}" is not a valid field to query.\n\n'
+    source = answering(
+        (asking(), CommandOutput(2, unknown.format("addressing_mode"))),
+        (asking("addressing_mode"), CommandOutput(2, "", unknown.format("compute_cap"))),
+        (asking("addressing_mode", "compute_cap"), "name, memory.total [MiB]\nGeForce GTX 1660 Ti, 5944 MiB\n"),
+    )
+    (gpu,) = probe_nvidia(source).value
+    assert (gpu.name, gpu.memory_bytes, gpu.compute_capability) == ("GeForce GTX 1660 Ti", 5944 * MIB, None)
 
 
-def test_a_loaded_driver_without_its_tool():
-    source = FakeSource(files={"/proc/driver/nvidia/version": "NVRM version: 560\n"})
-    (problem,) = probe_nvidia(source).problems
-    assert "nvidia-smi is not installed" in problem.what
+def test_a_driver_that_names_a_field_nobody_asked_for_is_not_asked_again():
+    source = answering(("", CommandOutput(2, 'Field "colour" is not a valid field to query.\n')))
+    assert probe_nvidia(source).value == ()
+    assert len([line for line in source.asked if "--query-gpu" in line]) == 1
 
 
-def test_the_xml_report_of_a_whole_card_and_of_a_cut_one():
-    memory = "<fb_memory_usage><total>23028 MiB</total><free>22731 MiB</free></fb_memory_usage>"
-    card = f"<gpu><product_name>NVIDIA A10G</product_name>{memory}</gpu>"
-    text = f"<nvidia_smi_log><driver_version>535.1</driver_version>{card}</nvidia_smi_log>"
-    (gpu,) = parse_xml(text)
-    assert (gpu.name, gpu.memory_bytes, gpu.mig, gpu.driver) == ("NVIDIA A10G", 23028 * MIB, False, "535.1")
-    assert parse_xml(text[:-20]) == ()
+def test_a_driver_that_hangs_is_asked_once():
+    source = answering(("", CommandOutput(None)))
+    finding = probe_nvidia(source)
+    assert "did not answer" in finding.problems[0].what
+    assert len(source.asked) == 1
+
+
+def test_a_failing_tool_is_explained_and_lists_nothing():
+    text = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
+    for source in (answering(("nvidia-smi", text)), answering(("nvidia-smi", CommandOutput(9, text)))):
+        finding = probe_nvidia(source)
+        assert finding.value == ()
+        (problem,) = finding.problems
+        assert "couldn't communicate" in problem.what
+
+
+def test_a_loaded_driver_without_its_tool_is_asked_through_nvml():
+    driver = {"/proc/driver/nvidia/version": "NVRM version: 560\n", "/sys/devices/system/cpu/online": "0-7\n"}
+    nvml = "device : Tesla T4\nnvmlDeviceGetMemoryInfo_v2 -> NVML_SUCCESS total=16106127360 reserved=0 free=5 used=6\n"
+    command = "python -m labkit.hardware.probes.nvml"
+    finding = probe_nvidia(answering((command, nvml), files=driver))
+    assert [gpu.memory_bytes for gpu in finding.value] == [15360 * MIB]
+    assert finding.sources["0.memory_bytes"].source == "NVML"
+    for missing in (("x", ""), (command, CommandOutput(1, "nvidia-ml-py is not installed\n"))):
+        (problem,) = probe_nvidia(answering(missing, files=driver)).problems
+        assert "nvidia-smi is not installed" in problem.what
+    without = answering((command, nvml), files={"/sys/devices/system/cpu/online": "0-3\n"})
+    assert probe_nvidia(without).value == ()
+    assert command not in without.asked
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        (
+            {"/proc/device-tree/model": "NVIDIA Jetson Xavier NX Developer Kit\0"},
+            "NVIDIA Jetson Xavier NX Developer Kit",
+        ),
+        ({"/etc/nv_tegra_release": "# R32 (release), REVISION: 7.1\n"}, "NVIDIA Jetson"),
+    ],
+)
+def test_a_jetson_without_the_tool(files, name):
+    (gpu,) = probe_nvidia(FakeSource(files=files)).value
+    assert (gpu.name, gpu.unified, gpu.memory_bytes) == (name, True, None)
+
+
+def test_a_card_without_a_driver():
+    card = "/sys/bus/pci/devices/0000:01:00.0"
+    files = {f"{card}/vendor": "0x10de\n", f"{card}/class": "0x030000\n", "/sys/devices/system/cpu/online": "0\n"}
+    (problem,) = probe_nvidia(FakeSource(files=files)).problems
+    assert "no NVIDIA driver" in problem.what
+
+
+def test_hidden_cards_and_lost_ones_are_told():
+    text = "Unable to determine the device handle for GPU0000:02:00.0: GPU is lost.\n" + T4
+    source = answering(("nvidia-smi --query-gpu", text), ("printenv CUDA_VISIBLE_DEVICES", "\n"))
+    finding = probe_nvidia(source)
+    assert len(finding.value) == 1
+    lost, hidden = finding.problems
+    assert "lost a card" in lost.what
+    assert "hides 1 of 1" in hidden.what
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (T4, "Tesla T4"),
+        (TABLE_GB10, "NVIDIA GB10"),
+        ("Wed Jan  1\n" + TABLE_GB10, "NVIDIA GB10"),
+        (xml_of("None"), "NVIDIA A100-SXM4-40GB"),
+        ("GPU 0: Tesla T4 (UUID: GPU-1)\n", "Tesla T4"),
+        ("==============NVSMI LOG==============\nGPU 00000000:01:00.0\n    Product Name   : Tesla T4\n", "Tesla T4"),
+    ],
+)
+def test_an_output_is_known_by_its_content(text, name):
+    assert [card.name for card in parse_output(text)] == [name]

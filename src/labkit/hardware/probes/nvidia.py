@@ -1,179 +1,176 @@
-"""NVIDIA cards through nvidia-smi.
+"""NVIDIA cards: what the driver says through nvidia-smi and NVML, whichever of their outputs there is.
 
-Its table is cut to 80 columns and its fields differ between drivers, so it is asked for named fields as CSV, and
-again without those that this driver does not know. On unified parts (GB10, Thor, Jetson) memory is "[N/A]": the
-pool is the system's. A MIG-partitioned card shows its parent, so its slices are read from the XML report.
+nvidia-smi is asked for named fields as CSV, and again without those that this driver does not know. What is then
+still open (a partitioned card shows its whole memory and not its slices; an output may be missing) is asked from the
+full report, the table and NVML, in this order. NVML comes last because its child process costs a start of Python,
+and nvidia-smi reads the same library. Outputs are known by their content, so one saved under another name is read.
 """
 
-import csv
-import re
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
-from labkit.hardware.probes.finding import Finding, reported_by
-from labkit.hardware.probes.text import first_line
-from labkit.hardware.profile import Gpu, Problem
+from labkit.hardware.probes import nvml
+from labkit.hardware.probes.finding import Finding, facts_of
+from labkit.hardware.probes.nvidia_card import Card, gpus_of, join_cards
+from labkit.hardware.probes.nvidia_csv import parse_query_csv
+from labkit.hardware.probes.nvidia_failures import INSTALL, explain, lost_card
+from labkit.hardware.probes.nvidia_table import parse_list, parse_table
+from labkit.hardware.probes.nvidia_visible import hidden_cards
+from labkit.hardware.probes.nvidia_xml import parse_q_text, parse_xml
+from labkit.hardware.probes.text import key_values, size
+from labkit.hardware.profile import FactSource, Gpu, Problem
 from labkit.hardware.source import CommandOutput, Source
 
 FIELDS = (
-    "name", "memory.total", "memory.free", "compute_cap", "driver_version", "mig.mode.current", "addressing_mode",
+    "name", "pci.bus_id", "memory.total", "memory.free", "memory.reserved", "compute_cap", "driver_version",
+    "mig.mode.current", "addressing_mode", "clocks.max.memory",
 )  # fmt: skip
-_LEAST_FIELDS = ("name", "memory.total", "driver_version")
-_PROGRAMS = (
-    "nvidia-smi",
-    "/usr/lib/wsl/lib/nvidia-smi",
-    r"C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe",
-)
-_UNKNOWN_FIELD = re.compile(r'Field "([\w.]+)" is not a valid field')
-_MIB = re.compile(r"(\d+)(?:\s*MiB)?")
+_PROGRAM = "nvidia-smi"
+_ELSEWHERE = {
+    "Linux": "/usr/lib/wsl/lib/nvidia-smi",
+    "Windows": r"C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe",
+}
+_UNKNOWN_FIELD = 'Field "'
 _TIMEOUT_SECONDS = 10.0
 _PCI_NVIDIA, _PCI_DISPLAY = "0x10de", "0x03"
-_INSTALL = "install the NVIDIA driver (on Ubuntu: sudo ubuntu-drivers install), restart, then check: nvidia-smi"
+_SLICES_UNKNOWN = "nvidia-smi -L lists them"
+_NO_SLICE = "make one: sudo nvidia-smi mig -cgi 0 -C, or end partitioning: sudo nvidia-smi -mig 0"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    program: str
-    fields: tuple[str, ...]
+class _Reading:
+    """One output: what it says of cards, and the tool that said it."""
+
+    tool: str
     output: CommandOutput
+    cards: tuple[Card, ...]
 
 
 def probe_nvidia(source: Source) -> Finding[tuple[Gpu, ...]]:
     """Cards, or slices of them, that the driver reports; a driver that fails is an explained problem."""
-    answer = _query(source)
-    if answer is None:
-        return Finding((), problems=_driverless(source))
-    if not answer.output.succeeded:
-        return Finding((), problems=(_failure(source, answer.output),))
-    gpus = parse_query_csv(answer.output.stdout, answer.fields)
-    if any(gpu.mig for gpu in gpus):
-        report = source.run([answer.program, "-q", "-x"], timeout_seconds=_TIMEOUT_SECONDS)
-        gpus = parse_xml(report.stdout if report else None) or gpus
-    facts = {
-        f"{index}.{name}": fact
-        for index, gpu in enumerate(gpus)
-        for name, fact in reported_by(gpu, "nvidia-smi").items()
-    }
-    return Finding(gpus, facts)
+    readings: list[_Reading] = []
+    cards: tuple[Card, ...] = ()
+    for reading in _outputs(source):
+        readings.append(reading)
+        cards = join_cards(one.cards for one in readings)
+        if (cards and all(card.complete for card in cards)) or reading.output.exit_code is None:
+            break
+    if not cards:
+        return _no_cards(source, readings)
+    gpus, problems = _gpus(source, cards)
+    tools = " and ".join(dict.fromkeys(reading.tool for reading in readings if reading.cards))
+    lost = next(filter(None, (lost_card(reading.output) for reading in readings)), None)
+    hidden = hidden_cards(source, len(cards))
+    return Finding(gpus, _facts(gpus, tools), (*problems, *filter(None, (lost, hidden))))
 
 
-def parse_query_csv(text: str | None, fields: tuple[str, ...]) -> tuple[Gpu, ...]:
-    """From `--format=csv,noheader,nounits` in the order of `fields`. Lines of another width are left out."""
-    gpus: list[Gpu] = []
-    for row in csv.reader((text or "").splitlines(), skipinitialspace=True):
-        values = dict(zip(fields, (cell.strip() for cell in row), strict=False))
-        if len(row) == len(fields) and _known(values.get("name")):
-            gpus.append(_gpu(values))
-    return tuple(gpus)
-
-
-def parse_xml(text: str | None) -> tuple[Gpu, ...]:
-    """From `nvidia-smi -q -x`, every schema since 2019: one Gpu for each card, or for each MIG slice of one."""
-    try:
-        root = ET.fromstring(text or "")
-    except ET.ParseError:
-        return ()
-    driver = _known(root.findtext("driver_version"))
-    gpus: list[Gpu] = []
-    for card in root.iter("gpu"):
-        name = _known(card.findtext("product_name"))
-        if name is None:
-            continue
-        slices = card.findall("mig_devices/mig_device") if card.findtext("mig_mode/current_mig") == "Enabled" else []
-        for part in slices or [card]:
-            total = mebibytes(part.findtext("fb_memory_usage/total"))
-            unified = _unified(total, card.findtext("addressing_mode"))
-            gpus.append(
-                Gpu(
-                    vendor="nvidia",
-                    name=name,
-                    memory_bytes=total,
-                    free_bytes=mebibytes(part.findtext("fb_memory_usage/free")),
-                    unified=unified,
-                    driver=driver,
-                    mig=part is not card,
-                )
-            )
-    return tuple(gpus)
-
-
-def mebibytes(text: str | None) -> int | None:
-    """Bytes from "24564" or "24564 MiB"; None for "[N/A]", "ERR!" and the like."""
-    match = _MIB.fullmatch((text or "").strip())
-    return int(match[1]) * 1024**2 if match else None
-
-
-def _gpu(values: dict[str, str]) -> Gpu:
-    total = mebibytes(values.get("memory.total"))
-    mode = values.get("mig.mode.current", "")
-    return Gpu(
-        vendor="nvidia",
-        name=values["name"],
-        memory_bytes=total or None,
-        free_bytes=mebibytes(values.get("memory.free")) if total else None,
-        unified=_unified(total, values.get("addressing_mode")),
-        driver=_known(values.get("driver_version")),
-        compute_capability=_known(values.get("compute_cap")),
-        mig=True if mode == "Enabled" else None,
+def parse_output(text: str | None) -> tuple[Card, ...]:
+    """Cards of any output of nvidia-smi, known by its content."""
+    start = (text or "").lstrip("\ufeff \t\r\n")
+    parsers: tuple[tuple[bool, Callable[[str], tuple[Card, ...]]], ...] = (
+        ("<nvidia_smi_log" in start, parse_xml),
+        ("NVSMI LOG" in start, parse_q_text),
+        ("| NVIDIA-SMI" in start or start.startswith(("+--", "|")), parse_table),
+        (start.startswith("GPU 0:"), parse_list),
     )
+    parser = next((parser for fits, parser in parsers if fits), parse_query_csv)
+    return parser(start)
 
 
-def _unified(total_bytes: int | None, addressing_mode: str | None) -> bool:
-    # Address translation services mean that the GPU reads the processor's page tables. Cards with memory of their
-    # own can have that as well (GH200), so a missing memory size decides.
-    return not total_bytes and (addressing_mode or "") != "HMM"
-
-
-def _known(text: str | None) -> str | None:
-    clean = (text or "").strip()
-    return (
-        clean if clean and clean.strip("[]").upper() not in ("N/A", "NOT SUPPORTED", "ERR!", "UNKNOWN ERROR") else None
+def _outputs(source: Source) -> Iterator[_Reading]:
+    asked: tuple[Callable[[Source], CommandOutput | None], ...] = (
+        _query,
+        lambda source: _run(source, ["-q", "-x"]),
+        lambda source: _run(source, []),
+        lambda source: _run(source, ["-L"]),
     )
+    found = False
+    for ask in asked:
+        output = ask(source)
+        if output is not None:
+            found = True
+            yield _Reading("nvidia-smi", output, parse_output(output.stdout))
+    worthwhile = found or _has_driver(source)
+    output = source.run(nvml.COMMAND, timeout_seconds=_TIMEOUT_SECONDS) if worthwhile else None
+    if output is not None and nvml.NOT_INSTALLED not in output.stdout:
+        yield _Reading("NVML", output, nvml.parse_nvml(output.stdout))
 
 
-def _query(source: Source) -> _Answer | None:
-    for program in _PROGRAMS:
-        fields = FIELDS
-        output = _ask(source, program, fields)
-        if output is None:
-            continue
-        while not output.succeeded and (unknown := _UNKNOWN_FIELD.search(output.stdout + output.stderr)):
-            kept = tuple(name for name in fields if name != unknown[1])
-            if kept == fields:
-                break
-            fields, output = kept, _ask(source, program, kept) or output
-        return _Answer(program, fields, output)
+def _query(source: Source) -> CommandOutput | None:
+    fields = list(FIELDS)
+    while fields:
+        output = _run(source, [f"--query-gpu={','.join(fields)}", "--format=csv"])
+        if output is None or output.succeeded:
+            return output
+        _, found, rest = f"{output.stdout}{output.stderr}".partition(_UNKNOWN_FIELD)
+        unknown = rest.partition('"')[0]
+        if not found or unknown not in fields:
+            return output
+        fields.remove(unknown)
     return None
 
 
-def _ask(source: Source, program: str, fields: tuple[str, ...]) -> CommandOutput | None:
-    command = [program, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
-    return source.run(command, timeout_seconds=_TIMEOUT_SECONDS)
+def _run(source: Source, words: list[str]) -> CommandOutput | None:
+    for program in filter(None, (_PROGRAM, _ELSEWHERE.get(source.system))):
+        output = source.run([program, *words], timeout_seconds=_TIMEOUT_SECONDS)
+        if output is not None:
+            return output
+    return None
 
 
-def _failure(source: Source, output: CommandOutput) -> Problem:
-    if output.exit_code is None:
-        return Problem(
-            "warning",
-            "nvidia-smi did not answer within 10 seconds: the driver hangs, so NVIDIA cards are left out",
-            "restart the machine, then check: nvidia-smi",
-        )
-    said = first_line(output.stdout) or first_line(output.stderr) or f"exit code {output.exit_code}"
-    if "no devices were found" in said.lower():
-        return Problem(
-            "note",
-            "the NVIDIA driver is installed and finds no card",
-            "if there is one: sudo dmesg | grep -i nvrm",
-        )
-    if "version mismatch" in said.lower():
-        return Problem("warning", f"nvidia-smi fails: {said}", "restart the machine: the driver was updated under it")
+def _gpus(source: Source, cards: tuple[Card, ...]) -> tuple[tuple[Gpu, ...], list[Problem]]:
+    system_bytes = _system_bytes(source)
+    gpus: list[Gpu] = []
+    problems: list[Problem] = []
+    for card in cards:
+        gpus += gpus_of(card, system_bytes)
+        if card.mig and not card.slices:
+            name = card.name or "an NVIDIA card"
+            none = card.slices is not None
+            what = f"{name} is partitioned (MIG) " + ("without a slice" if none else "into slices that are not known")
+            problems.append(
+                Problem("warning", f"{what}: none of its memory can be used", _NO_SLICE if none else _SLICES_UNKNOWN)
+            )
+    return tuple(gpus), problems
+
+
+def _facts(gpus: tuple[Gpu, ...], tools: str) -> dict[str, FactSource]:
+    facts = facts_of(gpus, tools)
+    for key, fact in facts.items():
+        if key.endswith("peak_bandwidth_bytes_per_second"):
+            facts[key] = replace(fact, source="NVML: memory clock and bus width")
+    return facts
+
+
+def _no_cards(source: Source, readings: list[_Reading]) -> Finding[tuple[Gpu, ...]]:
+    """Nothing was listed: why, or a Jetson, whose older systems have no tool at all."""
+    if board := _jetson(source):
+        gpu = Gpu(vendor="nvidia", name=board, unified=True, mig=False)
+        return Finding((gpu,), facts_of([gpu], "device tree"))
     wsl = "microsoft" in (source.read("/proc/sys/kernel/osrelease") or "").lower()
-    fix = (
-        "update the NVIDIA driver in Windows (none is installed inside WSL), then type: wsl --shutdown"
-        if wsl
-        else _INSTALL
-    )
-    return Problem("warning", f"nvidia-smi is installed and fails, so NVIDIA cards are left out: {said}", fix)
+    problem = next(filter(None, (explain(reading.output, wsl=wsl) for reading in readings)), None)
+    if problem is not None:
+        return Finding((), problems=(problem,))
+    return Finding((), problems=() if readings else _driverless(source))
+
+
+def _jetson(source: Source) -> str | None:
+    model = (source.read("/proc/device-tree/model") or "").strip("\0 \r\n")
+    if "jetson" in model.lower():
+        return model
+    return "NVIDIA Jetson" if source.read("/etc/nv_tegra_release") else None
+
+
+def _system_bytes(source: Source) -> int | None:
+    total = size(key_values(source.read("/proc/meminfo")).get("MemTotal", "").removesuffix("B").replace(" ", ""))
+    return total or source.counters().total_memory_bytes
+
+
+def _has_driver(source: Source) -> bool:
+    """Whether asking NVML may be worth its child process: its driver runs, or this is no Linux but a capture of it."""
+    if source.read("/proc/driver/nvidia/version"):
+        return True
+    return source.system == "Linux" and source.read("/sys/devices/system/cpu/online") is None
 
 
 def _driverless(source: Source) -> tuple[Problem, ...]:
@@ -184,5 +181,5 @@ def _driverless(source: Source) -> tuple[Problem, ...]:
     for path in source.glob("/sys/bus/pci/devices/*/vendor"):
         display = (source.read(path.removesuffix("vendor") + "class") or "").startswith(_PCI_DISPLAY)
         if display and (source.read(path) or "").strip() == _PCI_NVIDIA:
-            return (Problem("warning", "there is an NVIDIA card, and no NVIDIA driver", _INSTALL),)
+            return (Problem("warning", "there is an NVIDIA card, and no NVIDIA driver", INSTALL),)
     return ()
