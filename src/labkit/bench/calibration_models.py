@@ -62,6 +62,16 @@ def uniform_plan(shape: SyntheticShape, tensor_type: str) -> SyntheticPlan:
     return replace(plan, tensors=tensors)
 
 
+def prompt_parameters(plan: SyntheticPlan) -> int:
+    """Weights that every token of a prompt passes.
+
+    Not the head, and not the last layer's feed-forward block: llama.cpp computes both only for tokens whose logits
+    are wanted.
+    """
+    last = f"blk.{plan.shape.num_layers - 1}.ffn"
+    return sum(row.num_elements for row, _ in plan.tensors if row.name.startswith("blk.") and last not in row.name)
+
+
 def fat_bytes(cache_bytes: int | None, *, accelerator: bool = False) -> int:
     """How large a fat model must be so that memory is read and not a cache."""
     if accelerator:

@@ -1,6 +1,7 @@
 """From timings of the calibration's models to the terms of the speed model. Pure arithmetic."""
 
 import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from labkit.hardware.calibration import AttentionCost, DeviceCalibration, LayerC
 
 LEAST_SECONDS = 1e-9
 LEAST_SPREAD, MODEL_SPREAD = 0.15, 0.12
+INTERFERENCE = 0.25
+HEAD_ELEMENTS = 80.0
+"""What a query head costs for one cell beside its elements, in elements: heads of 64 take 0.7 of heads of 128."""
 _ROUNDS = 4  # rates need the layers' cost and that needs a rate: each round is ten times nearer
 
 
@@ -30,11 +34,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class FatTiming:
-    """Timing of a fat model, with what it read."""
+    """Timing of a fat model, with what one token read, and what each token of a prompt was multiplied with."""
 
     timing: Timing
     weight_bytes: int
-    num_parameters: int
+    prompt_parameters: int
     num_layers: int
 
 
@@ -51,8 +55,9 @@ def device_calibration(
     mean of both counts, and their difference is the drift. `fat` must have THIN_TYPE, `thin` "attention" and both
     "heads of ..."; other missing ones leave their term out.
     """
-    drift = max((abs(math.log(again[name].timing.decode / fat[name].timing.decode)) for name in again), default=0.0)
-    merged = {name: _mean(timing, again.get(name)) for name, timing in fat.items()}
+    drifts = [abs(math.log(again[name].timing.decode / fat[name].timing.decode)) for name in again]
+    drift = statistics.median(drifts) if drifts else 0.0
+    merged = {name: _merged(timing, again.get(name)) for name, timing in fat.items()}
     own, own_prefill, rates = 0.0, 0.0, {}
     for _ in range(_ROUNDS):
         rates = {name: _rate(name, timing, own, own_prefill) for name, timing in merged.items()}
@@ -67,14 +72,21 @@ def device_calibration(
     )
 
 
-def _mean(first: FatTiming, second: FatTiming | None) -> FatTiming:
+def _merged(first: FatTiming, second: FatTiming | None) -> FatTiming:
     """Both timings as one; drift is not a matter of which came first."""
     if second is None:
         return first
     prefills = [timing.timing.prefill for timing in (first, second) if timing.timing.prefill]
-    decode = math.sqrt(first.timing.decode * second.timing.decode)
-    prefill = math.prod(prefills) ** (1 / len(prefills)) if prefills else None
-    return FatTiming(Timing(decode, prefill), first.weight_bytes, first.num_parameters, first.num_layers)
+    prefill = min(prefills, default=None)
+    decode = _typical(first.timing.decode, second.timing.decode)
+    return FatTiming(Timing(decode, prefill), first.weight_bytes, first.prompt_parameters, first.num_layers)
+
+
+def _typical(one: float, other: float) -> float:
+    """The geometric mean; of two times that lie far apart the shorter, because other work only ever adds to one."""
+    if abs(math.log(one / other)) > INTERFERENCE:
+        return min(one, other)
+    return math.sqrt(one * other)
 
 
 def _rate(name: str, fat: FatTiming, own: float, own_prefill: float) -> TypeRate:
@@ -82,7 +94,7 @@ def _rate(name: str, fat: FatTiming, own: float, own_prefill: float) -> TypeRate
     operations = None
     if fat.timing.prefill is not None:
         prefill = max(fat.timing.prefill - fat.num_layers * own_prefill, fat.timing.prefill / 2)
-        operations = round(2 * fat.num_parameters / prefill)
+        operations = round(2 * fat.prompt_parameters / prefill)
     return TypeRate(name, round(fat.weight_bytes / decode), operations)
 
 
@@ -107,12 +119,11 @@ def _own_prefill(name: ThinName, seconds: float | None, rate: TypeRate) -> float
 
 
 def _attention(thin: Mapping[ThinName, Timing]) -> AttentionCost:
-    """Two head sizes tell the cost of a head from the cost of its elements."""
-    small = _pair_seconds("heads of 64", thin["heads of 64"])
-    large = _pair_seconds("heads of 128", thin["heads of 128"])
-    element = min(max((large - small) / 64, 0.0), large / 128)
-    head = max(large - 128 * element, 0.0)
-    return AttentionCost(head, element, _prefill_element(thin))
+    """One rate from heads of two sizes: two unknowns from them would be mostly noise."""
+    names: tuple[ThinName, ...] = ("heads of 64", "heads of 128")
+    rates = [_pair_seconds(name, thin[name]) / (HEAD_ELEMENTS + THIN_MODELS[name].shape.head_dim) for name in names]
+    element = _typical(rates[0], rates[1])
+    return AttentionCost(HEAD_ELEMENTS * element, element, _prefill_element(thin))
 
 
 def _pair_seconds(name: ThinName, timing: Timing) -> float:
