@@ -28,9 +28,14 @@ def test_the_memory_of_a_card_is_its_drivers(file):
 
 def test_the_tiles_of_one_card_are_one_memory():
     files = card(1, "0000:03:00.0", "0x0bd5")
-    files |= {f"/sys/class/drm/card1/device/tile{tile}/physical_vram_size_bytes": "0x1000000000" for tile in (0, 1)}
+    files |= {f"/sys/class/drm/card1/device/tile{tile}/physical_vram_size_bytes": "0x1000000000\n" for tile in (0, 1)}
     (gpu,) = gpus(files)
     assert gpu.memory_bytes == 0x2000000000
+
+
+def test_a_size_that_was_cut_is_unknown():
+    (gpu,) = gpus(card(1, "0000:03:00.0", "0xe20b", **{"tile0/physical_vram_size_bytes": "0x2fb80000"}))
+    assert (gpu.name, gpu.memory_bytes) == ("Intel Arc B580", None)
 
 
 def test_lspci_alone_names_parts_and_no_memory():

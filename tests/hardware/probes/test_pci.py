@@ -32,9 +32,11 @@ def test_quoted_words_blocks_and_bare_numbers():
     ]
 
 
-def test_a_name_that_was_cut_within_its_brackets_is_not_half_a_name():
-    (device,) = parse_lspci("03:00.0 VGA compatible controller: Intel Corporation DG2 [Arc A7")
-    assert device.name == "DG2"
+def test_of_a_line_that_was_cut_the_numbers_stay_and_the_name_does_not():
+    text = "03:00.0 VGA compatible controller [0300]: Intel Corporation DG2 [Arc A770] [8086:56a0] (rev"
+    assert [(device.name, device.device_id) for device in parse_lspci(text)] == [(None, 0x56A0)]
+    assert [(device.name, device.vendor) for device in parse_lspci(text[:62])] == [(None, "intel")]
+    assert [device.name for device in parse_lspci(text.replace(" (rev", "\n"))] == ["DG2 [Arc A770]"]
 
 
 @pytest.mark.parametrize("name", ["lspci-nnk.txt", "lspci-mm.txt", "lspci-vmm.txt", "lspci-n.txt"])

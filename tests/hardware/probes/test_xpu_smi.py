@@ -27,3 +27,12 @@ def test_cut_text_has_no_memory_that_the_whole_has_not(name):
 @pytest.mark.parametrize("text", [None, "", "No device discovered", "{}", "[1]", '{"device_list": 3}'])
 def test_other_text_is_no_device(text):
     assert parse_xpu_smi(text) == []
+
+
+def test_the_table_of_version_2():
+    (device,) = parse_xpu_smi(captured("xpu-smi-status.txt"))
+    assert (device.name, device.slot, device.memory_bytes) == (
+        "Intel(R) Arc(TM) B580",
+        "0000:03:00.0",
+        12216 * MIB,
+    )

@@ -13,7 +13,7 @@ from labkit.hardware.probes.amd_tools import parse_amd_smi, parse_rocm_smi
 from labkit.hardware.probes.finding import Finding
 from labkit.hardware.probes.pci import PciDevice, display_devices
 from labkit.hardware.probes.rocminfo import parse_rocminfo
-from labkit.hardware.probes.text import key_values
+from labkit.hardware.probes.text import key_values, without_cut_line
 from labkit.hardware.profile import Gpu
 from labkit.hardware.source import Source
 from labkit.units import MIB
@@ -104,7 +104,7 @@ def _with_processor(source: Source, part: AmdPart) -> AmdPart:
     """A nameless part with a carve-out, named by the processor it is in ("... w/ Radeon 8060S")."""
     if part.gfx or part.name or not part.vram_bytes or part.vram_bytes % _CARVE_OUT_STEP:
         return part
-    processor = key_values(source.read("/proc/cpuinfo")).get("model name")
+    processor = key_values(without_cut_line(source.read("/proc/cpuinfo"))).get("model name")
     gfx = known_gfx(AmdPart(name=processor))
     _, found, name = (processor or "").rpartition("w/ ")
     return replace(part, gfx=gfx, name=f"AMD {name}" if found else None) if gfx else part

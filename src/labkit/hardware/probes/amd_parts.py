@@ -44,7 +44,6 @@ _CARD_LINES = re.compile(r"\b(radeon pro (w|v|vii|duo)|radeon ai pro|radeon vii|
 _GENERIC = {"amd", "ati", "radeon", "r", "tm", "graphics", "gpu", "advanced", "micro", "devices", "inc", "device"}
 _MIN_CARD_BYTES = GIB
 _LARGEST_WHOLE_CARD_BYTES = 32 * GIB
-_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,6 @@ def is_generic(name: str | None) -> bool:
     """Whether a name fits any part of AMD's, or is the processor's."""
     words = re.findall(r"[a-z0-9]+", (name or "").lower())
     return set(words) <= _GENERIC or "processor" in words
-
-
-def whole_pages(size: int | None) -> int | None:
-    """A memory size; None for one that is no whole number of pages, which is a figure that was cut."""
-    return size if size and size % _PAGE == 0 else None
 
 
 def known_gfx(part: AmdPart) -> str | None:

@@ -6,9 +6,9 @@ memory, or what an integrated one may take. Sources: the kernel's amdgpu and kfd
 
 from dataclasses import dataclass, replace
 
-from labkit.hardware.probes.amd_parts import AmdPart, whole_pages
+from labkit.hardware.probes.amd_parts import AmdPart
 from labkit.hardware.probes.pci import hex_id, normal_slot
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.text import key_values, number, whole_pages, without_cut_line
 from labkit.hardware.source import Source
 
 VENDOR_ID = "0x1002"
@@ -79,7 +79,7 @@ def _with_nodes(card: AmdPart, nodes: list[AmdPart]) -> list[AmdPart]:
 def _nodes(source: Source) -> list[_Node]:
     found: list[_Node] = []
     for path in _first_glob(source, _NODES):
-        values = key_values(source.read(path), " ")
+        values = key_values(without_cut_line(source.read(path)), " ")
         version = number(values.get("gfx_target_version"))
         if not version:  # processor nodes have version 0
             continue
@@ -101,7 +101,8 @@ def _own_memory(source: Source, folder: str) -> int | None:
     sizes = [
         whole_pages(number(values.get("size_in_bytes")))
         for path in source.glob(f"{folder}/mem_banks/*/properties")
-        if number((values := key_values(source.read(path), " ")).get("heap_type")) in _FRAME_BUFFER_HEAPS
+        if number((values := key_values(without_cut_line(source.read(path)), " ")).get("heap_type"))
+        in _FRAME_BUFFER_HEAPS
     ]
     return sum(size for size in sizes if size) or None
 

@@ -9,10 +9,11 @@ import csv
 import re
 from typing import Any
 
-from labkit.hardware.probes.amd_parts import AmdPart, is_generic, whole_pages
+from labkit.hardware.probes.amd_parts import AmdPart, is_generic
+from labkit.hardware.probes.amd_tables import parse_amd_smi_table, parse_concise_info
 from labkit.hardware.probes.partial_json import parse_partial_json
 from labkit.hardware.probes.pci import hex_id, normal_slot
-from labkit.hardware.probes.text import number
+from labkit.hardware.probes.text import number, whole_pages, without_cut_line
 from labkit.units import GIB, KIB, MIB
 
 _LINE = re.compile(r"^\s*GPU\[(\d+)\]\s*:\s*([^:]+?)\s*:\s*(.*?)\s*$")
@@ -33,13 +34,16 @@ def parse_rocm_smi(*texts: str | None) -> list[AmdPart]:
         driver = driver or found
         for index, key, value in entries:
             cards.setdefault(index, {}).setdefault(key.lower().strip(": "), value.strip())
-    return [part for _, values in sorted(cards.items()) if (part := _rocm_part(values, driver))]
+    parts = [part for _, values in sorted(cards.items()) if (part := _rocm_part(values, driver))]
+    return parts or [part for text in texts for part in parse_concise_info(text)]
 
 
 def parse_amd_smi(text: str | None) -> list[AmdPart]:
-    """From `amd-smi static`, `list` or `metric`, as JSON or text; of the table that it prints alone, only names."""
+    """From `amd-smi static`, `list` or `metric`, as JSON or text, and from the table that it prints alone."""
+    if table := parse_amd_smi_table(text):
+        return table
     if "{" not in (text or "") and re.search(r"^\s*GPU:\s*\d+", text or "", re.MULTILINE):
-        records: Any = _indented(text or "")
+        records: Any = _indented(without_cut_line(text))
     else:
         records = parse_partial_json(text)
     if isinstance(records, dict):
@@ -68,8 +72,11 @@ def _rocm_entries(text: str) -> tuple[list[tuple[int, str, str]], str | None]:
         return _rocm_json(text)
     lines = [match for line in text.splitlines() if (match := _LINE.match(line))]
     if lines:
+        # A size that was cut is told by its pages, a name is not.
+        if not text.endswith("\n") and not lines[-1][3].isdecimal():
+            lines.pop()
         return [(int(match[1]), match[2], match[3]) for match in lines], None
-    return _rocm_csv(text), None
+    return _rocm_csv(without_cut_line(text)), None
 
 
 def _rocm_json(text: str) -> tuple[list[tuple[int, str, str]], str | None]:

@@ -12,9 +12,10 @@ from labkit.hardware.profile import Cpu
 from labkit.hardware.source import Source
 
 ORIGIN = "llm-checker's report"
-_GFX = re.compile(r"\bgfx[0-9a-f]{3,5}\b")
-_RADEON = re.compile(r"\bRadeon \d{3,4}[MS]\b")
-_PROCESSOR = re.compile(r"^CPU:[ \t]*(?:\n\s+)?(\S.*?)\s*$", re.MULTILINE)
+# Each with something behind it: at the end of a cut report a digit may be missing.
+_GFX = re.compile(r"\bgfx[0-9a-f]{3,5}(?=\W)")
+_RADEON = re.compile(r"\bRadeon \d{3,4}[MS](?=\W)")
+_PROCESSOR = re.compile(r"^CPU:[ \t]*(?:\n\s+)?(\S.*?)[ \t]*\n", re.MULTILINE)
 
 
 def read_amd_parts(source: Source) -> list[AmdPart]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from labkit.hardware.probes.finding import Finding, facts_of
 from labkit.hardware.probes.intel_parts import is_integrated, product_name
 from labkit.hardware.probes.pci import display_devices, hex_id, normal_slot
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.text import key_values, number, whole_pages
 from labkit.hardware.probes.xpu_smi import parse_xpu_smi
 from labkit.hardware.profile import FactSource, Gpu
 from labkit.hardware.source import Source
@@ -110,7 +110,13 @@ def _memory(source: Source, folder: str) -> int | None:
     for pattern in _MEMORY_FILES:
         # The files stand beside the device on some kernels, beside the card on others.
         for place in (folder, folder.removesuffix("/device")):
-            sizes = [number(source.read(path)) for path in source.glob(f"{place}/{pattern}")]
+            sizes = [_size(source.read(path)) for path in source.glob(f"{place}/{pattern}")]
             if total := sum(size for size in sizes if size):
                 return total
     return None
+
+
+def _size(text: str | None) -> int | None:
+    # The xe driver writes hexadecimal: without the end of its line a digit may be missing, and pages do not tell.
+    cut = (text or "").lower().startswith("0x") and not (text or "").endswith("\n")
+    return None if cut else whole_pages(number(text))

@@ -21,6 +21,7 @@ _ID = re.compile(r"\s*\[([0-9a-f]{4})\]$", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"]*)"')
 _TAIL = re.compile(r"\s*\((?:rev|prog-if) [^)]*\).*$")
 _DRIVER = re.compile(r"^\s+Kernel driver in use:\s*(\S+)")
+_WHOLE = ("\n", ")", "]", '"')  # ends of a line of which nothing is missing
 _DISPLAY = ("vga compatible controller", "3d controller", "display controller")
 # PCI class codes: 03 display controllers, 12 processing accelerators: AMD's Instinct cards, but also Intel's NPUs.
 _DISPLAY_CODE, _ACCELERATOR_CODE, _ACCELERATOR = "03", "12", "processing accelerators"
@@ -62,10 +63,12 @@ def parse_lspci(text: str | None) -> tuple[PciDevice, ...]:
     """Graphics devices in any form of lspci's output, each slot once; other devices are left out."""
     found: dict[str, PciDevice] = {}
     current: str | None = None
-    for line in (text or "").splitlines():
+    for line in (text or "").splitlines(keepends=True):
         if match := _LINE.match(line):
-            device = _device(match[1], match[2])
+            device = _device(match[1], match[2].rstrip())
             current = device.slot if device else None
+            if device and not line.endswith(_WHOLE):  # its name may be cut, its numbers are not
+                device = replace(device, name=None)
             if device:
                 found.setdefault(device.slot, device)
         elif current and (driver := _DRIVER.match(line)):

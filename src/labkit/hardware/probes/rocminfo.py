@@ -7,7 +7,7 @@ carve-out that the kernel reports. Sizes are KiB, whatever the number in bracket
 import re
 
 from labkit.hardware.probes.amd_parts import AmdPart, is_generic
-from labkit.hardware.probes.text import number
+from labkit.hardware.probes.text import number, without_cut_line
 
 _AGENT = re.compile(r"^\s*Agent\s+\d+\s*$", re.MULTILINE)
 _SEGMENT = re.compile(r"^\s*Segment:\s*(\S+)")
@@ -18,7 +18,7 @@ _IN_BRACKETS = re.compile(r"\((0x[0-9a-f]+)\)", re.IGNORECASE)
 
 def parse_rocminfo(text: str | None) -> list[AmdPart]:
     """GPU agents. A piece without an agent is a part of which only the pool is known."""
-    pieces = _AGENT.split(text or "")
+    pieces = _AGENT.split(without_cut_line(text))
     agents = pieces[1:] if len(pieces) > 1 else pieces
     return [part for piece in agents if (part := _part(piece))]
 

@@ -70,3 +70,8 @@ def first_line(text: str | None) -> str:
         if clean := "".join(char for char in line if char.isprintable()).strip():
             return clean
     return ""
+
+
+def whole_pages(size: int | None) -> int | None:
+    """A memory size; None for one that is no whole number of pages, which is a figure that was cut."""
+    return size if size and size % 4096 == 0 else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from labkit.hardware.probes import amd_parts, intel_parts
 from labkit.hardware.probes.pci import hex_id
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.text import key_values, number, whole_pages
 from labkit.hardware.probes.windows_text import parse_registry, parse_rows
 from labkit.hardware.profile import Gpu
 from labkit.units import GIB, MIB
@@ -56,7 +56,8 @@ def parse_registry_adapters(text: str | None) -> list[Adapter]:
         size = number(row.get("hardwareinformation.qwmemorysize") or row.get("qwmemorysize"))
         if name:
             adapters.append(Adapter(name, size, row.get("driverversion")))
-    return adapters or [replace(each, memory_bytes=each.memory_bytes) for each in _bar_rows(text) if each.memory_bytes]
+    rows_of_bars = [] if adapters else [row for row in _bar_rows(text) if whole_pages(row.memory_bytes)]
+    return adapters or rows_of_bars
 
 
 def parse_video_controllers(text: str | None) -> list[Adapter]:
@@ -155,7 +156,8 @@ def _vendor(adapter: Adapter) -> str | None:
 
 
 def _believable(size: int | None) -> int | None:
-    return size if size and size >= _SMALLEST_FIGURE and size not in _SATURATED else None
+    known = whole_pages(size)  # others are figures that were cut
+    return known if known and known >= _SMALLEST_FIGURE and known not in _SATURATED else None
 
 
 def _bar_rows(text: str | None) -> list[Adapter]:

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from labkit.hardware.probes.partial_json import parse_partial_json
+from labkit.hardware.probes.text import without_cut_line
 
 _PAIR = re.compile(r"^([A-Za-z_][\w .()]*?)\s*(?:=|\s:(?=\s|$))\s*(.*?)\s*$")
 _WORD = re.compile(r"\S+\s*")
@@ -23,7 +24,9 @@ def parse_rows(text: str | None) -> list[Row]:
     plain = (text or "").replace("\ufeff", "").replace("\0", "")
     if re.match(r"\s*[\[{]", plain):
         return _json_rows(parse_partial_json(plain))
-    lines = [line for line in plain.splitlines() if not line.startswith("#TYPE")]  # ConvertTo-Csv's first line
+    lines = [
+        line for line in without_cut_line(plain).splitlines() if not line.startswith("#TYPE")
+    ]  # ConvertTo-Csv's first line
     first = next((line for line in lines if line.strip()), "")
     if any(_PAIR.match(line) for line in lines[:40]):
         return _pair_rows(lines)

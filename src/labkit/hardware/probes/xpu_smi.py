@@ -1,4 +1,4 @@
-"""Intel's xpu-smi: the table of `discovery`, the detail of `discovery -d N`, and both as JSON (-j)."""
+"""Intel's xpu-smi: the table of `discovery`, the detail of `discovery -d N`, both as JSON, and the table of 2.0."""
 
 import re
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from typing import Any
 
 from labkit.hardware.probes.partial_json import parse_partial_json
 from labkit.hardware.probes.pci import hex_id, normal_slot
-from labkit.hardware.probes.text import decimal, number
+from labkit.hardware.probes.text import decimal, number, without_cut_line
 from labkit.units import MIB
 
 _ROW = re.compile(r"^\s*\|\s*(\d*)\s*\|\s*([^|]*?)\s*(?:\||$)")
 _PLAIN = re.compile(r"^\s*([A-Z][\w /()-]*?):\s+(.*?)\s*$")
+_STATUS_ROW = re.compile(r"^\|\s+\d+\s+(\S.*?)\s+(?:On|Off)\s+\|\s*([0-9a-f:.]+)\s", re.IGNORECASE)
+_STATUS_MEMORY = re.compile(r"\d+\s*MiB\s*/\s*(\d+)\s*MiB")
 _SIZE = re.compile(r"([\d.]+)\s*MiB")
 
 
@@ -34,7 +36,7 @@ def parse_xpu_smi(text: str | None) -> list[XpuDevice]:
         listed = document if isinstance(document, list) else []
         records = [record for record in listed if isinstance(record, dict)]
     else:
-        records = _table(text or "")
+        records = _table(without_cut_line(text)) or _status_table(without_cut_line(text))
     found = [_device(record) for record in records]
     return [device for device in found if device.name or device.device_id]
 
@@ -51,6 +53,17 @@ def _table(text: str) -> list[dict[str, Any]]:
             records.append({})
         if found and records and (row or _PLAIN.match(line)):
             records[-1].setdefault(key.strip().lower().replace(" ", "_"), value.strip())
+    return records
+
+
+def _status_table(text: str) -> list[dict[str, Any]]:
+    """What xpu-smi 2.0 prints alone: a row with name and address, then one with "239MiB / 12216MiB"."""
+    records: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        if row := _STATUS_ROW.match(line):
+            records.append({"device_name": row[1], "pci_bdf_address": row[2]})
+        elif records and (memory := _STATUS_MEMORY.search(line)):
+            records[-1].setdefault("memory_physical_size", f"{memory[1]} MiB")
     return records
 
 
