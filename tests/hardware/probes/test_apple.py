@@ -62,6 +62,14 @@ def test_levels_without_names_are_of_an_unknown_kind():
     assert (cpu.performance_cores, cpu.efficiency_cores) == (None, None)
 
 
+def test_classes_are_unknown_while_a_level_is_missing():
+    sysctl = {"hw.nperflevels": "2", "hw.perflevel0.name": "Super", "hw.perflevel0.physicalcpu": "6"}
+    assert apple.parse_cpu(sysctl).performance_cores is None
+    del sysctl["hw.nperflevels"]
+    assert apple.parse_cpu(sysctl).performance_cores == 6
+    assert apple.parse_cpu({**sysctl, "hw.ncpu": "18"}).performance_cores is None
+
+
 def test_a_chip_is_not_guessed_from_its_cores():
     cpu = apple.parse_cpu({"hw.ncpu": "12", "hw.optional.arm.FEAT_DotProd": "1"})
     assert (cpu.model_name, cpu.vendor, cpu.features) == (None, "Apple", ("dotprod",))

@@ -162,6 +162,12 @@ def test_no_limit_in_every_spelling_and_above_the_memory_there_is(text):
     assert probe_memory_limits(version_2("/a", {"/a/memory.max": text}), 16 * GIB) == ()
 
 
+@pytest.mark.parametrize(("text", "limit"), [("2147483648", 2 * GIB), ("21474836", None), ("21474836\n", 21474836)])
+def test_a_number_that_was_cut_is_no_limit(text, limit):
+    found = probe_memory_limits(version_2("/a", {"/a/memory.max": text}), 16 * GIB)
+    assert [entry.limit_bytes for entry in found] == ([] if limit is None else [limit])
+
+
 def test_a_limit_of_zero_is_a_limit():
     (limit,) = probe_memory_limits(version_2("/a", {"/a/memory.max": "0"}), 16 * GIB)
     assert (limit.limit_bytes, limit.headroom_bytes) == (0, 0)

@@ -154,6 +154,12 @@ def test_cores_that_are_off_do_not_count():
     assert parse_lscpu("CPU(s):  8\nOn-line CPU(s) list:  0-3\nOff-line CPU(s) list:  4-7\n").cpu.logical_cores == 4
 
 
+def test_a_count_that_is_too_small_for_the_threads_was_cut():
+    kinds = BIG_LITTLE.partition("  Model name:            Cortex-A76")[0]
+    cpu = parse_lscpu(kinds).cpu
+    assert (cpu.physical_cores, cpu.logical_cores) == (None, 8)
+
+
 def test_a_dash_is_no_name():
     assert parse_lscpu("Vendor ID:  Qualcomm\nModel name:  -\nSocket(s):  -\n").cpu.model_name is None
 
@@ -165,7 +171,7 @@ def test_a_cut_output_says_nothing_that_the_whole_does_not(whole):
         cut = parse_lscpu(whole[:end])
         assert cut.architecture in (None, full.architecture)
         assert set(cut.cpu.features) <= set(full.cpu.features)
-        for name in ("vendor", "threads_per_core", "numa_nodes", "last_level_cache_bytes"):
+        for name in ("vendor", "physical_cores", "threads_per_core", "numa_nodes", "last_level_cache_bytes"):
             assert getattr(cut.cpu, name) in (None, getattr(full.cpu, name)), (name, end)
         assert (full.cpu.model_name or "").startswith(cut.cpu.model_name or "")
         assert cut.cpu.logical_cores in (None, full.cpu.logical_cores)

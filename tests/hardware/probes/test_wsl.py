@@ -16,6 +16,7 @@ def heading(smi, driver):
         ("6.6.87.2-microsoft-standard-WSL2+", 2),
         ("6.1.21-custom-wsl2", 2),
         ("4.4.0-19041-Microsoft", 1),
+        ("5.15.146.1-microsoft-st", 2),
         ("6.8.0-45-generic", None),
         (None, None),
     ],

@@ -71,9 +71,7 @@ def brand(sysctl: Sysctl) -> str | None:
 def parse_cpu(sysctl: Sysctl) -> Cpu:
     """Processor from sysctl. Performance levels come in any order and number: their names decide."""
     levels = _levels(sysctl)
-    cores = [(level.get("name", ""), number(level.get("physicalcpu"))) for level in levels]
-    fast = [count for name, count in cores if name not in ("", "Efficiency") and count]
-    slow = [count for name, count in cores if name == "Efficiency" and count is not None]
+    fast, slow = _classes(sysctl, levels)
     ours = is_apple_silicon(sysctl)
     logical = number(sysctl.get("hw.logicalcpu")) or number(sysctl.get("hw.ncpu"))
     # No chip of Apple's has had two threads on a core.
@@ -83,8 +81,8 @@ def parse_cpu(sysctl: Sysctl) -> Cpu:
         vendor="Apple" if ours else sysctl.get("machdep.cpu.vendor") or None,
         physical_cores=physical or (logical if ours else None),
         logical_cores=logical,
-        performance_cores=sum(fast) if fast else None,
-        efficiency_cores=sum(slow) if slow else _no_slow_cores(sysctl, levels),
+        performance_cores=fast,
+        efficiency_cores=slow,
         features=darwin_features(sysctl),
         last_level_cache_bytes=number(sysctl.get("hw.l3cachesize"))
         or max((size for level in levels if (size := number(level.get("l2cachesize")))), default=None)
@@ -201,10 +199,16 @@ def _levels(sysctl: Sysctl) -> list[dict[str, str]]:
     return list(levels.values())
 
 
-def _no_slow_cores(sysctl: Sysctl, levels: list[dict[str, str]]) -> int | None:
-    """0 where all levels are listed and named, which none of them is for efficiency (M5 Pro and Max)."""
-    named = [level for level in levels if level.get("name")]
-    return 0 if named and len(named) == number(sysctl.get("hw.nperflevels")) else None
+def _classes(sysctl: Sysctl, levels: list[dict[str, str]]) -> tuple[int | None, int | None]:
+    """(performance, efficiency) cores; super cores count as performance. Unknown where a level or its name lacks."""
+    cores = [(level.get("name"), number(level.get("physicalcpu"))) for level in levels]
+    expected = number(sysctl.get("hw.nperflevels"))
+    total = number(sysctl.get("hw.physicalcpu")) or number(sysctl.get("hw.ncpu"))
+    counts = [count or 0 for name, count in cores if name]
+    if not sum(counts) or len(counts) < (expected or 1) or sum(counts) < (total or 0):
+        return None, None
+    slow = sum(count or 0 for name, count in cores if name == "Efficiency")
+    return sum(counts) - slow or None, slow
 
 
 def _run(source: Source, command: tuple[str, ...], *, seconds: float = 5) -> str | None:

@@ -14,6 +14,7 @@ from labkit.hardware.source import Source
 
 # Version 1 writes "no limit" as LONG_MAX cut to a page or as ULONG_MAX; nothing real is near either.
 _UNLIMITED_FROM = 2**60
+_PAGE = 4096
 _TOP = "/sys/fs/cgroup"
 _LIMITS = {1: ("memory.limit_in_bytes",), 2: ("memory.max", "memory.high")}
 _USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
@@ -150,7 +151,7 @@ def _limits_of_group(source: Source, version: int, folder: str) -> list[MemoryLi
     if version == 1:  # its statistics tell the smallest limit of the groups above, also of those out of sight
         found["memory.stat"] = _limit(stat.get("hierarchical_memory_limit"))
         found = dict(sorted(found.items(), key=lambda entry: _UNLIMITED_FROM if entry[1] is None else entry[1])[:1])
-    current = number(source.read(f"{folder}/{_USAGE[version]}"))
+    current = _pages(source.read(f"{folder}/{_USAGE[version]}"))
     used = max(0, (current or 0) - _reclaimable(stat, version))
     return [
         MemoryLimit(f"{folder}/{name}", size, current, max(0, size - used), soft=name == "memory.high")
@@ -160,8 +161,15 @@ def _limits_of_group(source: Source, version: int, folder: str) -> list[MemoryLi
 
 
 def _limit(text: str | None) -> int | None:
-    value = number(text)  # "max" is no number: no limit
-    return value if value is not None and 0 <= value < _UNLIMITED_FROM else None
+    value = _pages(text)  # "max" is no number: no limit
+    return value if value is not None and value < _UNLIMITED_FROM else None
+
+
+def _pages(text: str | None) -> int | None:
+    """Bytes. The kernel counts whole pages and ends its line: a number that does neither was cut."""
+    value = number(text)
+    whole = (text or "").endswith("\n") or (value is not None and value % _PAGE == 0)
+    return value if value is not None and value >= 0 and whole else None
 
 
 def _reclaimable(stat: dict[str, str], version: int) -> int:
@@ -176,7 +184,8 @@ def _cpu_quota(source: Source, version: int, folder: str) -> float | None:
     else:
         quota = number(source.read(f"{folder}/cpu.cfs_quota_us"))
         period = number(source.read(f"{folder}/cpu.cfs_period_us"))
-    return quota / period if quota and period and quota > 0 and period > 0 else None
+    # The kernel takes no less than a millisecond for either, and no more than a second for the period.
+    return quota / period if quota and period and quota >= 1000 and 1000 <= period <= 1_000_000 else None
 
 
 def _unescape(path: str) -> str:

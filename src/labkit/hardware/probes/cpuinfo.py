@@ -35,8 +35,10 @@ def parse_cpuinfo(text: str | None, *, excerpt: bool = False) -> Cpu:
     if not processors:
         return Cpu()
     parts = [part for block in processors if (part := _part(block))]
-    fast, slow = count_classes(parts)
-    logical, physical = _counts(processors, excerpt=excerpt)
+    # After a cut nobody knows how many more there were.
+    cut = whole != text
+    fast, slow = (None, None) if cut else count_classes(parts)
+    logical, physical = (None, None) if cut else _counts(processors, excerpt=excerpt)
     return Cpu(
         model_name=_name(processors) or describe_arm_cores(parts),
         vendor=_first(listed, "vendor_id") or (arm_vendor(parts[0][0]) if parts else None),

@@ -55,20 +55,23 @@ def parse_lscpu(text: str | None) -> Lscpu:
     pairs = list(_json_pairs(text)) if (text or "").lstrip().startswith("{") else list(_text_pairs(text))
     first = {key: value for key, value in reversed(pairs) if value not in ("", "-")}
     kinds = _kinds(pairs)
+    logical, threads = _logical(first), number(first.get("thread(s) per core"))
     cores = [kind.cores for kind in kinds]
     physical = sum(count for count in cores if count) if all(cores) and cores else None
-    fast, slow = _classes(kinds)
+    # Fewer than there are threads for: the text ends before the last kind of core.
+    physical = physical if not physical or not logical or physical * (threads or 1) >= logical else None
+    fast, slow = _classes(kinds) if physical else (None, None)
     nodes = _nodes(pairs, number(first.get("numa node(s)")))
     cpu = Cpu(
         model_name=" + ".join(dict.fromkeys(kind.name for kind in kinds if kind.name)) or None,
         vendor=first.get("vendor id"),
         physical_cores=physical,
-        logical_cores=_logical(first),
+        logical_cores=logical,
         performance_cores=fast,
         efficiency_cores=slow,
         features=linux_features(_flags(pairs).split()),
-        last_level_cache_bytes=_cache(first),
-        threads_per_core=number(first.get("thread(s) per core")),
+        last_level_cache_bytes=_cache(first, has_end=any(_NODE_CORES.fullmatch(key) for key, _ in pairs)),
+        threads_per_core=threads,
         numa_nodes=sum(nodes) or None,
     )
     return Lscpu(cpu, first.get("architecture"), first.get("hypervisor vendor"), len(nodes) - sum(nodes))
@@ -84,7 +87,7 @@ class _Kind:
 
     @property
     def cores(self) -> int | None:
-        return self.per_group * (self.groups or 1) if self.per_group else None
+        return self.per_group * self.groups if self.per_group and self.groups else None
 
 
 def _kinds(pairs: list[tuple[str, str]]) -> list[_Kind]:
@@ -131,13 +134,13 @@ def _flags(pairs: list[tuple[str, str]]) -> str:
     return ""
 
 
-def _cache(first: dict[str, str]) -> int | None:
+def _cache(first: dict[str, str], *, has_end: bool) -> int | None:
     """The largest cache that cores share.
 
     Old releases print one instance ("32768K"), newer ones the sum ("256 MiB"), the newest with the number of instances.
     """
-    # Nodes come after the caches: where they are missing, so may be a larger cache.
-    for level in ("l3", "l2") if "numa node(s)" in first else ("l3",):
+    # Memory nodes come after the caches: where they are missing, so may be a larger cache.
+    for level in ("l3", "l2") if has_end else ("l3",):
         text = first.get(f"{level} cache") or first.get(level) or ""
         if match := _CACHE.fullmatch(text.strip()):
             packages = number(first.get("socket(s)")) or 1 if "iB" in text else 1

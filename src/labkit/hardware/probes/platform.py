@@ -26,7 +26,7 @@ _ALWAYS_VIRTUAL = {"QEMU", "VMware, Inc.", "Xen", "innotek GmbH", "DigitalOcean"
 _DMI = "/sys/class/dmi/id"
 # `uname -a`, saved in place of the release: "Linux <host> <release> #1 SMP ... x86_64 GNU/Linux".
 _UNAME = re.compile(r"Linux \S+ (\S+) .*?\b(x86_64|aarch64|armv\w+|riscv64|ppc64le|s390x|i686)?(?: GNU/Linux)?\s*")
-_VERSION = re.compile(r"Linux version (\S+)")
+_VERSION = re.compile(r"Linux version (\S+)\s")
 
 
 def probe_platform(source: Source) -> Finding[OperatingSystem]:

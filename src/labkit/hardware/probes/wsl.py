@@ -28,10 +28,10 @@ def probe_wsl(source: Source, release: str | None) -> int | None:
 
 def wsl_version(release: str | None) -> int | None:
     """1 or 2 from a kernel release such as "5.15.146.1-microsoft-standard-WSL2"; None outside WSL."""
-    text = (release or "").lower()
-    if "microsoft" not in text and "wsl2" not in text:
-        return None
-    return 2 if "wsl2" in text or "microsoft-standard" in text else 1
+    text = release or ""
+    if "-Microsoft" in text:  # version 1 writes it with a capital
+        return 1
+    return 2 if "microsoft" in text.lower() or "wsl2" in text.lower() else None
 
 
 def has_windows_driver(table: str | None) -> bool:
