@@ -34,7 +34,7 @@ EXPECTED = {
     "intel-mac": ("cpu", "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz", 8, 2, 0),
     "kubernetes-pod": ("cpu", "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz", 2, 0, 0),
     "nvidia-driver-stopped": ("cpu", "AMD Ryzen 7 3700X 8-Core Processor", 8, 0, 0),
-    "nvidia-without-driver": ("cpu", "Intel(R) Core(TM) i5-6500 CPU @ 3.20GHz", 4, 0, 0),
+    "nvidia-without-driver": ("cpu", "Intel(R) Core(TM) i5-6500 CPU @ 3.20GHz", 4, 2, 0),
     "raspberry-pi-4": ("cpu", "Cortex-A72 (implementer 0x41 part 0xd08)", 4, 0, 0),
     "rtx-4090-desktop": ("cuda", "Intel(R) Core(TM) i7-13700", 8, 1, 1),
     "strix-halo-apu": ("vulkan", "AMD RYZEN AI MAX+ 395 w/ Radeon 8060S", 16, 1, 1),

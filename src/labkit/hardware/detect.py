@@ -21,6 +21,7 @@ from labkit.hardware.probes.memory import probe_memory
 from labkit.hardware.probes.native import probe_native_core
 from labkit.hardware.probes.nvidia import probe_nvidia
 from labkit.hardware.probes.platform import probe_platform
+from labkit.hardware.probes.vulkan import probe_vulkan
 from labkit.hardware.problems import by_severity, find_problems
 from labkit.hardware.profile import BandwidthMeasurement, FactSource, Gpu, HardwareProfile, NativeCore, Problem, Storage
 from labkit.hardware.source import Source, SystemSource, begin_detection
@@ -115,8 +116,12 @@ def _probe_gpus(source: Source) -> list[Finding[tuple[Gpu, ...]]]:
         return [apple.probe_gpus(source)]
     nvidia = probe_nvidia(source)
     if source.system == "Windows":
-        return [nvidia, windows.probe_gpus(source)]
-    return [nvidia, probe_amd(source), probe_intel(source), probe_asahi(source)]
+        findings = [nvidia, windows.probe_gpus(source)]
+    else:
+        findings = [nvidia, probe_amd(source), probe_intel(source), probe_asahi(source)]
+    if not any(finding.value for finding in findings):
+        findings.append(probe_vulkan(source))
+    return findings
 
 
 def _bandwidth(

@@ -134,11 +134,37 @@ def test_a_jetson_without_the_tool(files, name):
     assert (gpu.name, gpu.unified, gpu.memory_bytes) == (name, True, None)
 
 
-def test_a_card_without_a_driver():
-    card = "/sys/bus/pci/devices/0000:01:00.0"
-    files = {f"{card}/vendor": "0x10de\n", f"{card}/class": "0x030000\n", "/sys/devices/system/cpu/online": "0\n"}
-    (problem,) = probe_nvidia(FakeSource(files=files)).problems
-    assert "no NVIDIA driver" in problem.what
+BUS = "/sys/bus/pci/devices/0000:01:00.0"
+CARD = {f"{BUS}/vendor": "0x10de\n", f"{BUS}/class": "0x030000\n", f"{BUS}/device": "0x2684\n"}
+ONLINE = {"/sys/devices/system/cpu/online": "0-3\n"}
+LSPCI = (
+    "0000:01:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (rev a1)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("driver", "severity", "says"),
+    [
+        (None, "warning", "no NVIDIA driver"),
+        ("nouveau", "warning", "only nouveau"),
+        ("vfio-pci", "note", "virtual machine"),
+    ],
+)
+def test_a_card_without_a_driver_is_shown_with_what_it_needs(driver, severity, says):
+    files = {**CARD, **ONLINE, **({f"{BUS}/uevent": f"DRIVER={driver}\n"} if driver else {})}
+    finding = probe_nvidia(answering(("lspci", LSPCI), files=files))
+    (gpu,) = finding.value
+    assert (gpu.name, gpu.pci_address, gpu.memory_bytes) == ("NVIDIA GeForce RTX 4090", "0000:01:00.0", None)
+    (problem,) = finding.problems
+    assert problem.severity == severity
+    assert says in problem.what
+
+
+def test_a_list_of_the_bus_alone_says_nothing_of_the_driver():
+    finding = probe_nvidia(answering(("lspci", LSPCI)))
+    assert [gpu.name for gpu in finding.value] == ["NVIDIA GeForce RTX 4090"]
+    assert not finding.problems
+    assert probe_nvidia(FakeSource(files=ONLINE)).value == ()
 
 
 def test_hidden_cards_and_lost_ones_are_told():

@@ -17,6 +17,7 @@ from labkit.hardware.probes.nvidia_failures import INSTALL, explain, lost_card
 from labkit.hardware.probes.nvidia_table import parse_list, parse_table
 from labkit.hardware.probes.nvidia_visible import hidden_cards
 from labkit.hardware.probes.nvidia_xml import parse_q_text, parse_xml
+from labkit.hardware.probes.pci import PciDevice, display_devices
 from labkit.hardware.probes.text import key_values, size
 from labkit.hardware.profile import FactSource, Gpu, Problem
 from labkit.hardware.source import CommandOutput, Source
@@ -32,7 +33,6 @@ _ELSEWHERE = {
 }
 _UNKNOWN_FIELD = 'Field "'
 _TIMEOUT_SECONDS = 10.0
-_PCI_NVIDIA, _PCI_DISPLAY = "0x10de", "0x03"
 _SLICES_UNKNOWN = "nvidia-smi -L lists them"
 _NO_SLICE = "make one: sudo nvidia-smi mig -cgi 0 -C, or end partitioning: sudo nvidia-smi -mig 0"
 
@@ -151,7 +151,7 @@ def _no_cards(source: Source, readings: list[_Reading]) -> Finding[tuple[Gpu, ..
     problem = next(filter(None, (explain(reading.output, wsl=wsl) for reading in readings)), None)
     if problem is not None:
         return Finding((), problems=(problem,))
-    return Finding((), problems=() if readings else _driverless(source))
+    return Finding(()) if readings else _on_the_bus(source)
 
 
 def _jetson(source: Source) -> str | None:
@@ -173,13 +173,27 @@ def _has_driver(source: Source) -> bool:
     return source.system == "Linux" and source.read("/sys/devices/system/cpu/online") is None
 
 
-def _driverless(source: Source) -> tuple[Problem, ...]:
-    """Without nvidia-smi: whether a card, or a driver without its tool, is there all the same (Linux)."""
+def _on_the_bus(source: Source) -> Finding[tuple[Gpu, ...]]:
+    """Without any output of the driver's tools: cards on the bus, and what keeps them from being used (Linux)."""
+    cards = display_devices(source, "nvidia")
+    gpus = tuple(Gpu(vendor="nvidia", name=_bus_name(card), pci_address=card.slot) for card in cards)
+    facts = facts_of(gpus, "PCI bus")
     if source.read("/proc/driver/nvidia/version"):
         fix = "install nvidia-utils of the driver's version, or start the container with: docker run --gpus all ..."
-        return (Problem("warning", "an NVIDIA driver is loaded, and nvidia-smi is not installed", fix),)
-    for path in source.glob("/sys/bus/pci/devices/*/vendor"):
-        display = (source.read(path.removesuffix("vendor") + "class") or "").startswith(_PCI_DISPLAY)
-        if display and (source.read(path) or "").strip() == _PCI_NVIDIA:
-            return (Problem("warning", "there is an NVIDIA card, and no NVIDIA driver", INSTALL),)
-    return ()
+        what = "an NVIDIA driver is loaded, and nvidia-smi is not installed"
+        return Finding(gpus, facts, (Problem("warning", what, fix),))
+    drivers = {card.driver for card in cards}
+    if not cards or "nvidia" in drivers or not source.glob("/sys/bus/pci/devices/*/class"):
+        return Finding(gpus, facts)  # nothing is known of the driver
+    if drivers == {"vfio-pci"}:
+        return Finding(gpus, facts, (Problem("note", "the NVIDIA card is set aside for a virtual machine (vfio-pci)"),))
+    instead = ", only nouveau, which CUDA does not run on" if "nouveau" in drivers else ""
+    return Finding(
+        gpus, facts, (Problem("warning", f"there is an NVIDIA card, and no NVIDIA driver{instead}", INSTALL),)
+    )
+
+
+def _bus_name(card: PciDevice) -> str | None:
+    """lspci puts the card's name behind the chip's: "AD102 [GeForce RTX 4090]"."""
+    _, found, name = (card.name or "").partition("[")
+    return f"NVIDIA {name.rstrip(']')}" if found else card.name
