@@ -136,13 +136,14 @@ def _recommend(
 
 
 def _why_not(named: _Named, machine: "Machine", wish: "Wish", catalog: "Catalog", *, as_json: bool) -> None:
-    from labkit import recommend as library
     from labkit.cli.recommend_terms import print_reasons
+    from labkit.recommend import rank
+    from labkit.recommend.why_not import why_not
 
     if named.model is None:
         raise AssertionError("asked without a model")
-    ranking = library.rank(machine, catalog, wish)
-    words = library.why_not(named.model, named.quantization, ranking, catalog)
+    ranking = rank(machine, catalog, wish)
+    words = why_not(named.model, named.quantization, ranking, catalog)
     if as_json:
         output.print_json({"model_id": named.model.id, "quantization": named.quantization, "reasons": words})
     else:
@@ -150,14 +151,15 @@ def _why_not(named: _Named, machine: "Machine", wish: "Wish", catalog: "Catalog"
 
 
 def _explain(named: _Named, machine: "Machine", wish: "Wish", *, as_json: bool) -> None:
-    from labkit import recommend as library
     from labkit.cli.recommend_terms import print_explanation
+    from labkit.recommend.document import explanation_document
+    from labkit.recommend.explain import explain
 
     if named.model is None:
         raise AssertionError("asked without a model")
-    found = library.explain(named.model, named.quantization, machine, wish)
+    found = explain(named.model, named.quantization, machine, wish)
     if as_json:
-        output.print_json(library.explanation_document(found))
+        output.print_json(explanation_document(found))
     else:
         print_explanation(found, machine, wish)
 

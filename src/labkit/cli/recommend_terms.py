@@ -7,7 +7,8 @@ from labkit.cli import output
 if TYPE_CHECKING:
     from labkit.catalog import CatalogModel
     from labkit.estimate import Machine
-    from labkit.recommend import Explanation, Ranking, Wish
+    from labkit.recommend import Ranking, Wish
+    from labkit.recommend.explain import Explanation
 
 
 def print_explanation(found: "Explanation", machine: "Machine", wish: "Wish") -> None:

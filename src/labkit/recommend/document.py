@@ -4,12 +4,14 @@ Names say their unit: `_bytes`, `_tokens`, `_tokens_per_second`, `_bytes_per_sec
 reused with another meaning; new ones may be added. `schema_version` changes when one goes.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.catalog import Catalog, CatalogFile, find_license, uploader
 from labkit.estimate import Machine
-from labkit.recommend.explain import Explanation
 from labkit.recommend.ranking import Ranking, Recommendation
+
+if TYPE_CHECKING:
+    from labkit.recommend.explain import Explanation
 
 SCHEMA_VERSION = 1
 
@@ -98,7 +100,7 @@ def recommendation_document(row: Recommendation, catalog: Catalog) -> dict[str, 
     }
 
 
-def explanation_document(explanation: Explanation) -> dict[str, Any]:
+def explanation_document(explanation: "Explanation") -> dict[str, Any]:
     """Every term of one estimate."""
     speed = explanation.placement.speed
     return {

@@ -17,11 +17,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from labkit.catalog import Catalog, CatalogModel, Score
+from labkit.catalog import Catalog, CatalogModel, Family, Score
 from labkit.recommend.goals import BENCHMARKS, Goal
 
 NOT_SMALLER = 0.8  # of the parameters: 35B-A3B replaces 27B, 4B does not replace 9B
 LARGER = 1.25
+MEASURED = 2  # weight of a measured difference; that of a later generation is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +42,72 @@ class Verdict:
 NEITHER = Verdict(0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A model's scores in one benchmark: the lowest of each source, and the lowest that no rival measured."""
+
+    by_source: dict[str, Score]
+    own: Score | None
+
+
 class Judge:
     """Compares models for one goal. Pure; the scores of all models are sorted once."""
 
     def __init__(self, models: Iterable[CatalogModel], goal: Goal, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._benchmarks = [(index, benchmark.noise) for index, benchmark in enumerate(BENCHMARKS[goal])]
+        rows = tuple(models)
         names = [benchmark.name for benchmark in BENCHMARKS[goal]]
-        self._scores = {model.id: [scores_of(model, name) for name in names] for model in models}
+        self._noises = [benchmark.noise for benchmark in BENCHMARKS[goal]]
+        self._families = {model.id: catalog.family(model) for model in rows}
+        self._columns = {model.id: _columns(model, names) for model in rows}
 
     def compare(self, first: CatalogModel, second: CatalogModel) -> Verdict:
-        """Which one is better, by the rule of this module."""
-        mine, theirs = self._scores[first.id], self._scores[second.id]
-        for index, noise in self._benchmarks:
-            if mine[index] and theirs[index]:
-                pair = like_for_like(mine[index], theirs[index])
-                if pair and abs(pair[0].value - pair[1].value) > noise:
-                    return _by_benchmark(*pair)
-        return _by_lineage(first, second, self._catalog) or NEITHER
+        """Which one is better, by the rule of this module, and why."""
+        pair = self._telling_pair(first, second)
+        return _by_benchmark(*pair) if pair else self._by_lineage(first, second) or NEITHER
+
+    def balance(self, first: CatalogModel, second: CatalogModel) -> int:
+        """Balance times weight of `compare`, without the words: an order asks for thousands."""
+        if pair := self._telling_pair(first, second):
+            return MEASURED if pair[0].value > pair[1].value else -MEASURED
+        verdict = self._by_lineage(first, second)
+        return verdict.balance * verdict.weight if verdict else 0
+
+    def _telling_pair(self, first: CatalogModel, second: CatalogModel) -> tuple[Score, Score] | None:
+        """Scores of the first benchmark that tells the two apart."""
+        theirs = self._columns[second.id]
+        for index, column in self._columns[first.id].items():
+            other = theirs.get(index)
+            if other is not None and (pair := _like_for_like(column, other)):
+                difference = pair[0].value - pair[1].value
+                if abs(difference) > self._noises[index]:
+                    return pair
+        return None
+
+    def _by_lineage(self, first: CatalogModel, second: CatalogModel) -> Verdict | None:
+        mine, theirs = self._families[first.id], self._families[second.id]
+        return _by_lineage(first, second, mine, theirs) if mine.lineage == theirs.lineage else None
 
 
-def like_for_like(mine: tuple[Score, ...], theirs: tuple[Score, ...]) -> tuple[Score, Score] | None:
+def _columns(model: CatalogModel, names: list[str]) -> dict[int, _Column]:
+    """Its columns by the benchmark's place, the most telling one first; none for what it has no score in."""
+    found = ((place, scores_of(model, name)) for place, name in enumerate(names))
+    return {place: _column(scores) for place, scores in found if scores}
+
+
+def _column(scores: tuple[Score, ...]) -> _Column:
+    by_source: dict[str, Score] = {}
+    for score in sorted(scores, key=lambda score: -score.value):
+        by_source[score.source.split(" ")[0]] = score
+    own = [score for score in scores if score.harness is None]
+    return _Column(by_source, _lowest(own) if own else None)
+
+
+def _like_for_like(mine: _Column, theirs: _Column) -> tuple[Score, Score] | None:
     """A score of each: of one source if there is one, else the lowest of each that no rival measured; else None."""
-    for score in mine:
-        same = [other for other in theirs if _source(other) == _source(score)]
-        if same:
-            return _lowest([row for row in mine if _source(row) == _source(score)]), _lowest(same)
-    own, others = ([row for row in rows if row.harness is None] for rows in (mine, theirs))
-    return (_lowest(own), _lowest(others)) if own and others else None
+    for source, score in mine.by_source.items():
+        if source in theirs.by_source:
+            return score, theirs.by_source[source]
+    return (mine.own, theirs.own) if mine.own and theirs.own else None
 
 
 def scores_of(model: CatalogModel, benchmark: str) -> tuple[Score, ...]:
@@ -99,20 +138,15 @@ def _letters(name: str) -> str:
     return name.casefold().replace("-", "").replace(" ", "")
 
 
-def _source(score: Score) -> str:
-    return score.source.split(" ")[0]
-
-
 def _by_benchmark(mine: Score, theirs: Score) -> Verdict:
     better, worse = (mine, theirs) if mine.value > theirs.value else (theirs, mine)
     words = f"{better.benchmark} {better.value:g} against {worse.value:g}"
-    return Verdict(1 if better is mine else -1, 2, words)
+    return Verdict(1 if better is mine else -1, MEASURED, words)
 
 
-def _by_lineage(first: CatalogModel, second: CatalogModel, catalog: Catalog) -> Verdict | None:
-    mine, theirs = catalog.family(first), catalog.family(second)
+def _by_lineage(first: CatalogModel, second: CatalogModel, mine: Family, theirs: Family) -> Verdict | None:
     sizes = num_parameters(first), num_parameters(second)
-    if mine.lineage != theirs.lineage or not all(sizes):
+    if not all(sizes):
         return None
     if mine.generation != theirs.generation:
         newer_is_first = mine.generation > theirs.generation

@@ -24,8 +24,10 @@ def order_models(models: Sequence[CatalogModel], goal: Goal, catalog: Catalog) -
     # Whom most comparisons speak of goes first, so that the others find them in place.
     rows = sorted(models, key=_last_resort, reverse=True)
     rows.sort(key=lambda row: -heard[row.id])
-    scored = _settled([row for row in rows if best_score(row, goal)], [], balances)
-    return _settled([row for row in rows if not best_score(row, goal)], scored, balances)
+    by_id = {row.id: row for row in rows}
+    scored = _settled([row.id for row in rows if best_score(row, goal)], [], balances)
+    unscored = [row.id for row in rows if not best_score(row, goal)]
+    return [by_id[name] for name in _settled(unscored, scored, balances)]
 
 
 def reorder(models: Sequence[CatalogModel], goal: Goal, catalog: Catalog) -> list[CatalogModel]:
@@ -48,29 +50,28 @@ def _balances(rows: Sequence[CatalogModel], judge: Judge) -> Balances:
     balances: Balances = {}
     for place, first in enumerate(rows):
         for second in rows[place + 1 :]:
-            verdict = judge.compare(first, second)
-            balances[first.id, second.id] = verdict.balance * verdict.weight
-            balances[second.id, first.id] = -verdict.balance * verdict.weight
+            balance = judge.balance(first, second)
+            balances[first.id, second.id], balances[second.id, first.id] = balance, -balance
     return balances
 
 
-def _settled(rows: Sequence[CatalogModel], among: Sequence[CatalogModel], balances: Balances) -> list[CatalogModel]:
-    """`among` with `rows` put in, each at its best place, and again until nobody moves."""
+def _settled(names: Sequence[str], among: Sequence[str], balances: Balances) -> list[str]:
+    """`among` with `names` put in, each at its best place, and again until nobody moves."""
     placed = list(among)
-    for model in rows:
-        placed.insert(_best_place(model, placed, balances), model)
+    for name in names:
+        placed.insert(_best_place(name, placed, balances), name)
     for _ in range(MOST_PASSES):
         before = list(placed)
-        for model in rows:
-            placed.remove(model)
-            placed.insert(_best_place(model, placed, balances), model)
+        for name in names:
+            placed.remove(name)
+            placed.insert(_best_place(name, placed, balances), name)
         if placed == before:
             break
     return placed
 
 
-def _best_place(model: CatalogModel, placed: Sequence[CatalogModel], balances: Balances) -> int:
-    mine = [balances[model.id, other.id] for other in placed]
+def _best_place(name: str, placed: Sequence[str], balances: Balances) -> int:
+    mine = [balances[name, other] for other in placed]
     against = sum(-balance for balance in mine if balance < 0)  # all it loses to stand below it
     best, least = 0, against
     for place, balance in enumerate(mine, start=1):
