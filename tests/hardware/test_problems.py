@@ -31,6 +31,37 @@ def test_nothing_is_wrong_with_an_ordinary_machine():
     [
         ({"os": OperatingSystem(python_bits=32)}, "error", "32 bits", "64-bit Python"),
         ({"os": OperatingSystem(rosetta=True)}, "warning", "Rosetta", "brew install python"),
+        ({"os": OperatingSystem(power_source="battery")}, "note", "on its battery", "plug it in"),
+        (
+            {"memory": Memory(32 * GIB, limit_bytes=8 * GIB, limit_source="/a/memory.high", budget_bytes=8 * GIB)},
+            "warning",
+            "the system slows down the process",
+            "MemoryMax=",
+        ),
+        (
+            {
+                "memory": Memory(32 * GIB, limit_bytes=8 * GIB, limit_source="/a/memory.max", budget_bytes=8 * GIB),
+                "os": OperatingSystem(container="ecs"),
+            },
+            "warning",
+            "the system ends the process",
+            "task definition",
+        ),
+        (
+            {"gpus": (Gpu(vendor="apple", name="Apple M1", usable=False),), "os": OperatingSystem(name="Linux")},
+            "warning",
+            "without Vulkan",
+            "-DGGML_VULKAN=on",
+        ),
+        (
+            {
+                "gpus": (Gpu(vendor="apple", name="Apple M1", usable=False),),
+                "os": OperatingSystem(name="Darwin", rosetta=True),
+            },
+            "warning",
+            "Rosetta",
+            "brew install python",
+        ),
         ({"os": OperatingSystem(wsl=1)}, "warning", "WSL 1", "--set-version"),
         ({"storage": Storage(writable=False)}, "warning", "not writable", "LABKIT_HOME="),
         ({"storage": Storage(free_bytes=GIB)}, "warning", "only 1.0 GiB of disk", "LABKIT_HOME="),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from labkit.hardware.merge import is_gpu
+from labkit.hardware.merge import is_gpu, is_weak
 from labkit.hardware.probes.native import rebuild_command
 from labkit.hardware.profile import Gpu, HardwareProfile, Memory, Problem, is_busy
 from labkit.hardware.tiers import advised_tier, backends_for
@@ -48,6 +48,9 @@ def _system(profile: HardwareProfile) -> Iterator[Problem]:
     if system.rosetta:
         what = "this Python is built for Intel and runs translated by Rosetta: models are slow, and without Metal"
         yield Problem("warning", what, "install a Python for Apple silicon: brew install python, then labkit in it")
+    if system.power_source == "battery":
+        what = "the machine runs on its battery: models and measurements are slower than on mains"
+        yield Problem("note", what, "plug it in before measuring")
     if system.wsl == 1:
         yield Problem(
             "warning", "WSL 1 gives no access to a GPU", "in Windows, type: wsl --set-version <distribution> 2"
@@ -106,7 +109,7 @@ def _beyond(memory: Memory) -> str:
 def _gpus(profile: HardwareProfile) -> Iterator[Problem]:
     reported: set[str] = set()
     for gpu in profile.gpus:
-        if gpu.usable is not False or _weak(gpu) or gpu.mig or gpu.vendor is None or gpu.vendor in reported:
+        if gpu.usable is not False or is_weak(gpu) or gpu.mig or gpu.vendor is None or gpu.vendor in reported:
             continue
         reported.add(gpu.vendor)
         if problem := _unused(profile, gpu, gpu.vendor):
@@ -118,6 +121,8 @@ def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
     name = gpu.name or f"the {vendor} GPU"
     if profile.os.name == "Darwin" and vendor != "apple":
         return Problem("note", f"{name} is not used: llama.cpp supports Metal on Apple silicon only")
+    if profile.os.rosetta:
+        return None  # a Python for the chip comes first, and the rule for Rosetta says it
     windows = profile.os.name == "Windows"
     # On a Mac that runs Linux the GPU works through Vulkan, as those of vendors without a tier of their own do.
     advised = advised_tier("" if vendor == "apple" and profile.os.name != "Darwin" else vendor, windows=windows)
@@ -160,8 +165,3 @@ def _storage(profile: HardwareProfile) -> Iterator[Problem]:
     if storage.free_bytes is not None and storage.free_bytes < LOW_DISK_BYTES:
         what = f"only {render_bytes(storage.free_bytes)} of disk is free for models; an 8B model takes about 5 GiB"
         yield Problem("warning", what, "free some, or choose another disk: LABKIT_HOME=/path/on/it labkit doctor")
-
-
-def _weak(gpu: Gpu) -> bool:
-    # An Intel part inside a processor shares its memory bandwidth and has no more of it than the cores.
-    return gpu.vendor == "intel" and bool(gpu.unified)

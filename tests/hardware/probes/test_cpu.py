@@ -55,6 +55,13 @@ def test_memory_nodes_of_devices_are_a_note():
     assert "1 memory node has no processors" in problem.what
 
 
+def test_a_container_that_is_translated_on_a_mac_is_told_so():
+    text = FIRST.replace("AMD EPYC", "VirtualApple @ 2.50GHz")
+    (problem,) = probe_cpu(FakeSource(files={"/proc/cpuinfo": text})).problems
+    assert problem.severity == "warning"
+    assert "linux/arm64" in problem.fix
+
+
 def test_threads_per_core_follow_from_the_counts():
     found = probe_cpu(FakeSource(counters=SystemCounters(physical_cores=4, logical_cores=8)))
     assert found.value.threads_per_core == 2

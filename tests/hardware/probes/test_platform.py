@@ -19,7 +19,7 @@ def system_of(files, lscpu=None):
     ("files", "lscpu", "name"),
     [
         ({"/proc/cpuinfo": GUEST}, "Hypervisor vendor:  KVM\n", "KVM"),
-        ({"/proc/cpuinfo": GUEST}, "Hypervisor vendor:  Microsoft\n", "Hyper-V"),
+        ({"/proc/cpuinfo": GUEST}, "Hypervisor vendor:  Microsoft\n", "Microsoft"),
         ({"/proc/cpuinfo": GUEST, f"{DMI}/sys_vendor": "VMware, Inc.\n"}, None, "VMware"),
         ({"/proc/cpuinfo": GUEST}, None, "unknown"),
         ({"/proc/cpuinfo": METAL, f"{DMI}/sys_vendor": "QEMU\n"}, None, None),
@@ -78,4 +78,4 @@ def test_a_mac():
 
 def test_wsl_on_arm():
     found = probe_platform(load_machine("snapdragon-wsl")).value
-    assert (found.wsl, found.hypervisor) == (2, "Hyper-V")
+    assert (found.wsl, found.hypervisor) == (2, "Microsoft")

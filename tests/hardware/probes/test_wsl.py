@@ -45,6 +45,7 @@ def test_a_program_and_a_driver_of_different_versions_meet_only_there():
     assert has_windows_driver(heading("545.46", "546.80"))
     assert not has_windows_driver(heading("580.126.09", "580.126.09"))
     assert not has_windows_driver("| NVIDIA-SMI 540.3.0    Driver Version: N/A    |")
+    assert not has_windows_driver("| NVIDIA-SMI 580.126.09    Driver Version: 580.1")  # cut
     assert not has_windows_driver(None)
     saved = FakeSource(commands={"nvidia-smi": CommandOutput(0, heading("545.46", "546.80"))})
     assert probe_wsl(saved, None) == 2

@@ -33,7 +33,7 @@ _IOREG = ("ioreg", "-r", "-d", "1", "-c", "AGXAccelerator")
 _GPU_CORES = re.compile(r'"gpu-core-count"\s*=\s*(\d+)')
 _LINE = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)+)\s*[:=]\s*(.*)")
 # The name that Rosetta gives the processor to translated programs.
-_TRANSLATED = "VirtualApple"
+TRANSLATED = "VirtualApple"
 _LEVEL = re.compile(r"hw\.(perflevel\d+)\.(\w+)")
 
 
@@ -56,7 +56,7 @@ def is_apple_silicon(sysctl: Sysctl) -> bool:
     """Whether the chip is Apple's: also true of a translated x86 Python."""
     return (
         sysctl.get("hw.optional.arm64") == "1"
-        or sysctl.get("machdep.cpu.brand_string", "").startswith(("Apple", _TRANSLATED))
+        or sysctl.get("machdep.cpu.brand_string", "").startswith(("Apple", TRANSLATED))
         or sysctl.get("sysctl.proc_translated") == "1"
         or any(key.startswith(("hw.optional.arm.", "hw.perflevel")) for key in sysctl)
     )
@@ -65,7 +65,7 @@ def is_apple_silicon(sysctl: Sysctl) -> bool:
 def brand(sysctl: Sysctl) -> str | None:
     """The processor's name; None for the one that Rosetta makes up."""
     name = sysctl.get("machdep.cpu.brand_string", "")
-    return name if name and not name.startswith(_TRANSLATED) else None
+    return name if name and not name.startswith(TRANSLATED) else None
 
 
 def parse_cpu(sysctl: Sysctl) -> Cpu:

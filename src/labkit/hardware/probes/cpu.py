@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from labkit.hardware.probes import apple, foreign, windows
+from labkit.hardware.probes.apple import TRANSLATED
 from labkit.hardware.probes.asahi import chip_name
 from labkit.hardware.probes.cgroup import probe_cpu_quota
 from labkit.hardware.probes.cpu_topology import probe_topology
@@ -50,7 +51,7 @@ def _linux(source: Source) -> tuple[Layers, tuple[Problem, ...]]:
         told = ask_lscpu(source)
         nodes = nodes or told.nodes_without_cores
         layers = _with_lscpu(layers, listed, told.cpu, saved=saved)
-    return layers, _device_memory(nodes)
+    return layers, (*_device_memory(nodes), *_translated(known.model_name))
 
 
 def ask_lscpu(source: Source) -> Lscpu:
@@ -98,6 +99,13 @@ def _device_memory(nodes: int) -> tuple[Problem, ...]:
         "memory, as on Grace Hopper, or CXL), and the size of system memory may include them"
     )
     return (Problem("note", what, "see the nodes with: numactl --hardware"),)
+
+
+def _translated(name: str | None) -> tuple[Problem, ...]:
+    if not (name or "").startswith(TRANSLATED):
+        return ()
+    what = "this system is built for Intel and runs translated on an Apple chip: models are several times slower"
+    return (Problem("warning", what, "take one for Arm: docker run --platform linux/arm64 ..."),)
 
 
 def _by(source: str) -> FactSource:

@@ -14,7 +14,7 @@ from labkit.hardware.profile import OperatingSystem
 from labkit.hardware.source import Source
 
 _VENDORS = {
-    "KVM": "KVM", "QEMU": "KVM", "VMware, Inc.": "VMware", "Microsoft Corporation": "Hyper-V", "Microsoft": "Hyper-V",
+    "KVM": "KVM", "QEMU": "KVM", "VMware, Inc.": "VMware", "Microsoft Corporation": "Hyper-V",
     "Xen": "Xen", "innotek GmbH": "VirtualBox", "Oracle Corporation": "VirtualBox", "Amazon EC2": "KVM (Amazon EC2)",
     "Google": "KVM (Google)", "DigitalOcean": "KVM (DigitalOcean)", "Hetzner": "KVM (Hetzner)",
     "Alibaba Cloud": "KVM (Alibaba Cloud)", "OpenStack Foundation": "KVM (OpenStack)", "Parallels": "Parallels",
@@ -95,12 +95,10 @@ def _hypervisor(source: Source) -> str | None:
     if maker in _ALWAYS_VIRTUAL or _is_cloud_machine(maker, product):
         return _VENDORS[maker]
     if "hypervisor" in values.get("flags", "").split():
-        named = ask_lscpu(source).hypervisor
-        return _VENDORS.get(named or "", named) or _VENDORS.get(maker) or "unknown"
+        return ask_lscpu(source).hypervisor or _VENDORS.get(maker) or "unknown"
     if "linux,dummy-virt" in (source.read("/proc/device-tree/compatible") or ""):
         return "KVM"
-    named = ask_lscpu(source).hypervisor if not values or not maker else None
-    return _VENDORS.get(named or "", named)
+    return ask_lscpu(source).hypervisor if not values or not maker else None
 
 
 def _is_cloud_machine(maker: str, product: str) -> bool:

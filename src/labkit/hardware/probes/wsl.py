@@ -12,7 +12,7 @@ _DEVICE = "/dev/dxg"
 _MICROSOFT_VERSION = re.compile(r"([5-9]|[1-9]\d)\.\d+\.\d+\.\d+(-\d+)?\+?")
 # nvidia-smi and the driver come together on any other system, and refuse to work together when they differ. Under WSL
 # the program is Linux's and the driver is that of Windows.
-_SMI = re.compile(r"NVIDIA-SMI\s+(\d[\d.]*)\s+Driver Version:\s*(\d[\d.]*)")
+_SMI = re.compile(r"NVIDIA-SMI\s+(\d[\d.]*)\s+Driver Version:\s*(\d[\d.]*)\s")
 
 
 def probe_wsl(source: Source, release: str | None) -> int | None:
