@@ -5,7 +5,7 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import bench, chat, demo, doctor, errors, models, pull, recommend, serve, tune
+from labkit.cli import adopt, bench, chat, demo, doctor, errors, models, pull, recommend, serve, store, tune
 
 app = typer.Typer(
     name="labkit",
@@ -39,6 +39,12 @@ app.command()(doctor.doctor)
 app.command()(recommend.recommend)
 app.add_typer(models.app)
 app.command()(pull.pull)
+app.command()(adopt.adopt)
+app.command()(store.ls)
+app.command()(store.rm)
+app.command()(store.verify)
+app.command()(store.gc)
+app.command()(store.du)
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.add_typer(bench.app)
