@@ -7,10 +7,12 @@ from typing import Any
 from labkit.hardware.agree import agree, agree_on_values
 from labkit.hardware.capture.replay import Capture, open_capture
 from labkit.hardware.detect import probe_machine
+from labkit.hardware.probes.native import rebuild_command
 from labkit.hardware.problems import by_severity, find_problems
 from labkit.hardware.profile import HardwareProfile, Problem
 from labkit.hardware.source import Source
 from labkit.hardware.summary import summarize
+from labkit.hardware.tiers import tier_rule
 
 _MAX_NAMES = 6
 
@@ -40,7 +42,16 @@ def detect_captured(place: Path) -> CapturedMachine:
 
 def _detect(machine: Source) -> HardwareProfile:
     profile = probe_machine(machine)
-    return replace(profile, problems=by_severity([*profile.problems, *find_problems(profile)]))
+    return replace(profile, problems=by_severity([*profile.problems, *find_problems(profile), *_assumed(profile)]))
+
+
+def _assumed(profile: HardwareProfile) -> list[Problem]:
+    """Where no core was captured, the tier supposes one: which, and how to get it."""
+    if profile.native_core is not None or profile.tier == "cpu":
+        return []
+    rule = tier_rule(profile.tier)
+    what = f"no native core was captured: the tier is that of a core built for {rule.name}"
+    return [Problem("note", what, rebuild_command(rule.build, windows=profile.os.name == "Windows"))]
 
 
 def _notes(capture: Capture) -> list[Problem]:

@@ -6,6 +6,7 @@ nothing here raises.
 
 import os
 import platform
+import shutil
 import struct
 import subprocess
 import sys
@@ -150,6 +151,8 @@ def begin_detection() -> SystemSource:
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes] | None":
+    if not command or shutil.which(command[0]) is None:  # a hundred times faster than a child that finds it out
+        return None
     try:
         return subprocess.Popen(
             list(command),

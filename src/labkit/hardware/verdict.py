@@ -1,6 +1,7 @@
 """The one line that a person wants to know about a machine. Pure; it predicts nothing about any model."""
 
 from labkit.hardware.profile import HardwareProfile
+from labkit.hardware.supposed import counted_gpus
 from labkit.hardware.tiers import tier_rule
 from labkit.units import render_bytes
 
@@ -16,15 +17,19 @@ def render_verdict(profile: HardwareProfile) -> str:
         return "labkit cannot run a model here: the native core does not load"
     budget, tier = profile.memory.budget_bytes, tier_name(profile)
     system = _amount(budget)
-    if profile.tier == "cpu" or not profile.usable_gpus:
+    counted = counted_gpus(profile)
+    if profile.tier == "cpu" or not counted:
         return f"{tier} tier: models up to {system} fit in the memory budget, context included"
-    best = profile.usable_gpus[0]
+    best = counted[0]
     free = _amount(best.free_bytes if best.free_bytes is not None else best.memory_bytes)
+    name = best.name or "the GPU"
     if best.unified:
-        return f"{tier} tier: models up to {free} fit in the memory that {best.name} shares, context included"
-    others = len(profile.usable_gpus) - 1
+        return (
+            f"{tier} tier: models up to {free} fit in the memory that {name} shares, context included"
+        )
+    others = len(counted) - 1
     more = f" (and {others} more)" if others else ""
-    return f"{tier} tier: models up to {free} fit on {best.name}{more}; more layers can use {system} of system memory"
+    return f"{tier} tier: models up to {free} fit on {name}{more}; more layers can use {system} of system memory"
 
 
 def _amount(num_bytes: int | None) -> str:

@@ -13,6 +13,7 @@ def test_whole_json_is_read_as_json():
 
 def test_words_before_it_are_passed_over():
     assert parse_partial_json('WARNING: low power\n{"a": 1}') == {"a": 1}
+    assert parse_partial_json('[me@host ~]$ amd-smi --json\n[{"gpu": 0}]') == [{"gpu": 0}]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _with_nodes(card: AmdPart, nodes: list[AmdPart]) -> list[AmdPart]:
 def _nodes(source: Source) -> list[_Node]:
     found: list[_Node] = []
     for path in _first_glob(source, _NODES):
-        values = key_values(without_cut_line(source.read(path)), " ")
+        values = _values(source, path)
         version = number(values.get("gfx_target_version"))
         if not version:  # processor nodes have version 0
             continue
@@ -98,13 +98,14 @@ def _nodes(source: Source) -> list[_Node]:
 
 
 def _own_memory(source: Source, folder: str) -> int | None:
-    sizes = [
-        whole_pages(number(values.get("size_in_bytes")))
-        for path in source.glob(f"{folder}/mem_banks/*/properties")
-        if number((values := key_values(without_cut_line(source.read(path)), " ")).get("heap_type"))
-        in _FRAME_BUFFER_HEAPS
-    ]
+    banks = [_values(source, path) for path in source.glob(f"{folder}/mem_banks/*/properties")]
+    own = [bank for bank in banks if number(bank.get("heap_type")) in _FRAME_BUFFER_HEAPS]
+    sizes = [whole_pages(number(bank.get("size_in_bytes"))) for bank in own]
     return sum(size for size in sizes if size) or None
+
+
+def _values(source: Source, path: str) -> dict[str, str]:
+    return key_values(without_cut_line(source.read(path)), " ")
 
 
 def _slot(location: int | None, domain: int | None) -> str | None:
