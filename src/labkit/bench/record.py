@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.bench.statistics import mean, sample_deviation
+from labkit.estimate import Speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ class BandwidthShare:
 
 @dataclass(frozen=True, slots=True)
 class CoreRecord:
-    """A finished test. `samples_ns` has one time per repetition."""
+    """A finished test. `samples_ns` has one time per repetition; `predicted` is None where nothing can be said."""
 
     facts: CoreFacts
     test: CoreTest
     test_time: str
     samples_ns: tuple[int, ...]
     bandwidth: BandwidthShare
+    predicted: Speed | None = None
 
     @property
     def samples_per_second(self) -> tuple[float, ...]:
@@ -132,6 +134,16 @@ class CoreRecord:
             "labkit_measured_bandwidth": self.bandwidth.measured_bytes_per_second,
             "labkit_bandwidth_share": self.bandwidth.share,
             "labkit_fits_cache": self.bandwidth.fits_cache,
+            **self._prediction_row(),
+        }
+
+    def _prediction_row(self) -> dict[str, Any]:
+        found = self.predicted
+        return {
+            "labkit_predicted_ts": found.middle if found else None,
+            "labkit_predicted_low_ts": found.low if found else None,
+            "labkit_predicted_high_ts": found.high if found else None,
+            "labkit_prediction": found.confidence if found else "unknown",
         }
 
 

@@ -45,8 +45,9 @@ def core(
 ) -> None:
     """Tokens per second of the native core: llama-bench's tests, flags, definitions and field names.
 
-    pp is prompt processing, tg is generation, without tokenizer, sampler or HTTP. Beside each figure stands the
-    share of this machine's measured memory bandwidth that the weights' traffic amounts to.
+    pp is prompt processing, tg is generation, without tokenizer, sampler or HTTP. Beside each figure stands what
+    labkit predicted of it, and the share of this machine's measured memory bandwidth that the weights' traffic
+    amounts to. What is measured on an idle machine makes later predictions better.
 
     With --dry the model need not be here: a file with its exact tensors and random weights is written, which has its
     size and its speed. It says nothing about the model's answers.
@@ -74,10 +75,11 @@ def core(
 
 
 def _measure(path: Path, bench: "CoreBench", settings: "Settings") -> list["CoreRecord"]:
-    from labkit.bench import load_or_measure_limits, run_core_bench
-    from labkit.gguf import validate
+    from labkit.bench import learn, load_kept_calibration, load_or_measure_limits, predicted, run_core_bench
+    from labkit.gguf import file_facts, validate
 
-    validate(path)  # some broken files kill the process once native code reads them
+    facts = file_facts(validate(path))  # some broken files kill the process once native code reads them
+    calibration = load_kept_calibration(settings)
     with output.talk().status("measuring the memory's bandwidth") as status:
         bench = replace(bench, limits=load_or_measure_limits(settings))
         records = run_core_bench(
@@ -85,7 +87,9 @@ def _measure(path: Path, bench: "CoreBench", settings: "Settings") -> list["Core
             bench,
             on_repetition=lambda test, number: status.update(f"{test.name}: {number} of {bench.repetitions}"),
         )
-        return list(records)
+        measured = predicted(list(records), facts, calibration, bench.limits)
+    learn(settings, measured, facts)
+    return measured
 
 
 def _tests(prompts: list[int], generated: list[int], depths: list[int]) -> tuple["CoreTest", ...]:

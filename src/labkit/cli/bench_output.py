@@ -30,13 +30,14 @@ def print_table(records: list[CoreRecord]) -> None:
     console.print(f"{records[0].facts.model_filename}", style="bold", soft_wrap=True)
     console.print(f"{model}, {params} parameters, {size}, on {backend} with {threads} threads\n")
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for name in ("test", "tokens per second", "weights read", "of memory bandwidth"):
+    for name in ("test", "tokens/s", "predicted", "weights read", "of memory"):
         table.add_column(name, justify="left" if name == "test" else "right", no_wrap=True)
     for record in records:
         share, rate = record.bandwidth.share, record.bandwidth.bytes_per_second
-        table.add_row(*_cells(record)[5:], render_bandwidth(rate), _percent(share))
+        table.add_row(*_cells(record)[5:], _predicted(record), render_bandwidth(rate), _percent(share))
     console.print(table)
     output.talk().print(_note(records), style="dim")
+    output.talk().print(_prediction_note(records), style="dim")
 
 
 def _print_markdown(records: list[CoreRecord]) -> None:
@@ -82,6 +83,24 @@ def _cells(record: CoreRecord) -> tuple[str, ...]:
         record.test.name,
         f"{record.tokens_per_second:.2f} ± {record.deviation:.2f}",
     )
+
+
+def _predicted(record: CoreRecord) -> str:
+    speed = record.predicted
+    if speed is None:
+        return "unknown"
+    digits = 0 if speed.low >= 100 else 1
+    return f"{speed.middle:.{digits}f} ({speed.low:.{digits}f} to {speed.high:.{digits}f})"
+
+
+def _prediction_note(records: list[CoreRecord]) -> str:
+    """From what the predictions were made, and what would make them better."""
+    words = {record.predicted.confidence for record in records if record.predicted}
+    if words <= {"calibrated", "partly calibrated"} and words:
+        return "Predicted from the calibration of this machine, before this run."
+    if words:
+        return "Predicted from the memory's bandwidth alone: labkit doctor calibrates this machine."
+    return "Nothing was predicted: labkit doctor calibrates this machine, with its usual number of threads."
 
 
 def _percent(share: float | None) -> str:

@@ -3,6 +3,7 @@
 from labkit.estimate.machine import Device, Machine, machine_from_profile
 from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, missing_facts
 from labkit.estimate.placement import MemoryEstimate, Placement, estimate_memory, place
+from labkit.estimate.predict import predict_decode, predict_prefill
 from labkit.estimate.require import require_memory
 from labkit.estimate.speed import Speed, decode_speed
 from labkit.estimate.weights import Weights, weights_of_catalog, weights_of_file
@@ -22,6 +23,8 @@ __all__ = [
     "machine_from_profile",
     "missing_facts",
     "place",
+    "predict_decode",
+    "predict_prefill",
     "require_memory",
     "weights_of_catalog",
     "weights_of_file",

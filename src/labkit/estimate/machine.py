@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labkit.hardware import Gpu, HardwareProfile
+from labkit.hardware.calibration import Calibration, DeviceCalibration
 from labkit.units import MIB
 
 Vendor = Literal["nvidia", "amd", "intel", "apple", "other"]
 RateSource = Literal["measured", "table", "unknown"]
+PROCESSOR = "CPU"  # its name in a calibration
 ASSUMED_RAM_SHARE = 0.75
 DISPLAY_BYTES = 512 * MIB
 
@@ -20,6 +22,7 @@ class Device:
         budget_bytes: memory a model may use, over all of them.
         bandwidth_bytes_per_second: theoretical peak of one of them.
         unified: its memory is the system's, so nothing is gained by splitting a model between the two.
+        calibration: what the native core was measured to do on one of them.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Device:
     bandwidth_bytes_per_second: float | None = None
     unified: bool = False
     count: int = 1
+    calibration: DeviceCalibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Machine:
             theoretical peak of a table, which no processor reaches.
         devices: accelerators that the installed core can use, largest budget first. Unlike ones are not added up.
         assumptions: what was not known and assumed, in words.
+        calibration: what the native core was measured to do on the processor.
     """
 
     ram_budget_bytes: int | None
@@ -49,6 +54,7 @@ class Machine:
     devices: tuple[Device, ...] = ()
     name: str = ""
     assumptions: tuple[str, ...] = ()
+    calibration: DeviceCalibration | None = None
 
 
 def machine_from_profile(profile: HardwareProfile) -> Machine:
@@ -56,7 +62,7 @@ def machine_from_profile(profile: HardwareProfile) -> Machine:
     ram, assumptions = _ram_budget(profile)
     rate, source = _ram_bandwidth(profile)
     usable = [gpu for gpu in profile.gpus if gpu.usable is not False]
-    devices = [_device(group, assumptions) for group in _equal_groups(usable)]
+    devices = [_device(group, assumptions, profile.calibration) for group in _equal_groups(usable)]
     return Machine(
         ram_budget_bytes=ram,
         ram_bandwidth_bytes_per_second=rate,
@@ -65,6 +71,7 @@ def machine_from_profile(profile: HardwareProfile) -> Machine:
         devices=tuple(sorted(filter(None, devices), key=lambda device: -device.budget_bytes)),
         name=profile.name or "this machine",
         assumptions=tuple(assumptions),
+        calibration=profile.calibration.device(PROCESSOR) if profile.calibration else None,
     )
 
 
@@ -90,7 +97,7 @@ def _equal_groups(gpus: list[Gpu]) -> list[list[Gpu]]:
     return list(groups.values())
 
 
-def _device(group: list[Gpu], assumptions: list[str]) -> Device | None:
+def _device(group: list[Gpu], assumptions: list[str], calibration: Calibration | None) -> Device | None:
     first = group[0]
     vendor = _vendor(first)
     budgets = [_gpu_budget(gpu) for gpu in group]
@@ -105,6 +112,7 @@ def _device(group: list[Gpu], assumptions: list[str]) -> Device | None:
         bandwidth_bytes_per_second=first.peak_bandwidth_bytes_per_second,
         unified=bool(first.unified),
         count=len(group),
+        calibration=calibration.device(first.core_device) if calibration and first.core_device else None,
     )
 
 

@@ -9,8 +9,18 @@ from typing import Literal
 
 from labkit.estimate.machine import Device, Machine
 from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, output_bytes
-from labkit.estimate.speed import Reading, Speed, cpu_constants, decode_speed, gpu_constants
+from labkit.estimate.speed import (
+    AnyReading,
+    Reading,
+    Speed,
+    bandwidth_confidence,
+    calibrated_reading,
+    cpu_constants,
+    decode_speed,
+    gpu_constants,
+)
 from labkit.estimate.weights import Weights
+from labkit.estimate.work import TokenWork, token_work
 from labkit.model import ModelArchitecture
 from labkit.units import MIB, render_bytes
 
@@ -143,8 +153,10 @@ class _Planner:
         memory = self._memory(device, context)
         if budget is None or memory.required > budget:
             return None
-        weights = self.weights.bytes_per_token
-        speed = self._speed(device, weights, memory.cache_bytes)
+        layers = self.architecture.num_layers or 0
+        work = token_work(self.architecture, self.weights)
+        reading = self._reading(device, self.weights.bytes_per_token, memory.cache_bytes, layers, work, context)
+        speed = decode_speed((reading,)) if reading else None
         name = device.name if device else ON_CPU
         reasons = [f"{render_bytes(budget)} on {name} do not hold what was asked for"] if fit != "fits" else []
         if device is None and self.machine.devices:
@@ -166,8 +178,10 @@ class _Planner:
             return None
         used = self._used_expert_bytes()
         on_gpu = tuple(max(size - used, 0) for size in self.weights.bytes_per_token)
-        gpu = self._reading(device, (on_gpu[0], on_gpu[1]), memory.cache_bytes, layers)
-        cpu = self._reading(None, (used, used), 0, layers)
+        work = token_work(self.architecture, self.weights)
+        rest_work, expert_work = (work.without_experts(), work.experts_only()) if work else (None, None)
+        gpu = self._reading(device, (on_gpu[0], on_gpu[1]), memory.cache_bytes, layers, rest_work, context)
+        cpu = self._reading(None, (used, used), 0, layers, expert_work, context)
         speed = decode_speed((gpu, cpu)) if gpu and cpu else None
         reason = f"its experts, {render_bytes(experts)}, stay in system memory"
         device_name = f"{device.name} + {ON_CPU}"
@@ -190,8 +204,10 @@ class _Planner:
         )
         on_gpu = (round(weights[0] * share), round(weights[1] * share))
         on_cpu = (weights[0] - on_gpu[0], weights[1] - on_gpu[1])
-        gpu = self._reading(device, on_gpu, round(cache * share), round(layers * share))
-        cpu = self._reading(None, on_cpu, round(cache * (1 - share)), layers - round(layers * share))
+        work = token_work(self.architecture, self.weights)
+        here, there = (work.scaled(share), work.scaled(1 - share)) if work else (None, None)
+        gpu = self._reading(device, on_gpu, round(cache * share), round(layers * share), here, context)
+        cpu = self._reading(None, on_cpu, round(cache * (1 - share)), layers - round(layers * share), there, context)
         speed = decode_speed((gpu, cpu)) if gpu and cpu else None
         reason = f"{share:.0%} of it fits on {device.name}, the rest stays in system memory"
         budget = device.budget_bytes + ram
@@ -226,13 +242,18 @@ class _Planner:
         experts = self.architecture.experts
         return self.weights.expert_bytes * experts.num_used // experts.num_experts if experts else 0
 
-    def _speed(self, device: Device | None, weight_bytes: tuple[int, int], cache: int) -> Speed | None:
-        reading = self._reading(device, weight_bytes, cache, self.architecture.num_layers or 0)
-        return decode_speed((reading,)) if reading else None
-
     def _reading(
-        self, device: Device | None, weight_bytes: tuple[int, int], cache: int, num_layers: int
-    ) -> Reading | None:
+        self,
+        device: Device | None,
+        weight_bytes: tuple[int, int],
+        cache: int,
+        num_layers: int,
+        work: TokenWork | None,
+        context: ContextSettings,
+    ) -> AnyReading | None:
+        measured = calibrated_reading(work, (device or self.machine).calibration, context)
+        if measured is not None:
+            return measured
         found = gpu_constants(device) if device else cpu_constants(self.machine)
         if found is None:
             return None
@@ -240,7 +261,8 @@ class _Planner:
         if self.architecture.experts is not None:
             slow = constants.seconds_per_layer[1] * MIXTURE_OVERHEAD
             constants = replace(constants, seconds_per_layer=(constants.seconds_per_layer[0], slow))
-        return Reading(weight_bytes, cache, num_layers, bandwidth, constants)
+        confidence = bandwidth_confidence(self.machine, device)
+        return Reading(weight_bytes, cache, num_layers, bandwidth, constants, confidence)
 
 
 def _shorter(context: ContextSettings) -> list[ContextSettings]:

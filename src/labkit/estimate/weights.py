@@ -3,10 +3,12 @@
 From a file both are exact. For a model that is not on disk they are ranges, and `source` says from what.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from labkit.catalog import CatalogModel, quantizations
+from labkit.estimate import mixtures
 from labkit.gguf import FileFacts
 from labkit.units import MIB
 
@@ -29,6 +31,9 @@ class Weights:
         bytes_per_token: what decoding one token reads.
         host_bytes: of the size, what stays in system memory when all layers are on an accelerator.
         expert_bytes: of the size, all experts of a mixture; 0 for a dense model.
+        types_per_token: of the bytes that one token reads, by tensor type, in a consistent scale of its own; empty
+            when not known. `expert_types_per_token` is the part that is experts.
+        head_type: tensor type of the output head; empty when not known.
     """
 
     quantization: str
@@ -37,6 +42,9 @@ class Weights:
     host_bytes: int
     expert_bytes: int
     source: WeightSource
+    types_per_token: Mapping[str, float] = field(default_factory=dict)
+    expert_types_per_token: Mapping[str, float] = field(default_factory=dict)
+    head_type: str = ""
 
 
 def weights_of_file(facts: FileFacts) -> Weights:
@@ -48,6 +56,9 @@ def weights_of_file(facts: FileFacts) -> Weights:
         host_bytes=facts.host_bytes,
         expert_bytes=facts.expert_bytes,
         source="exact from file",
+        types_per_token=facts.types_per_token,
+        expert_types_per_token=facts.expert_types_per_token,
+        head_type=facts.head_type or "",
     )
 
 
@@ -67,17 +78,29 @@ def weights_of_catalog(model: CatalogModel, quantization: str) -> Weights | None
     untied_low = 0 if model.shape.tied_embeddings else embedding
     untied_high = embedding if model.shape.tied_embeddings is False else 0
     active = min(1.0, (model.num_active_parameters or parameters) / parameters) if parameters else 1.0
+    read = (
+        max(round((low - tables) * active) - untied_low, 0),
+        max(round((high - tables) * active) - untied_high, 0),
+    )
+    expert_bytes, hidden = round(_expert_parameters(model) * bits / 8), model.shape.hidden_size
+    used = expert_bytes * _used_share(model)
+    head = mixtures.head_bytes(quantization, model.shape.vocab_size, hidden)
     return Weights(
         quantization=quantization,
         size_bytes=(low, high),
-        bytes_per_token=(
-            max(round((low - tables) * active) - untied_low, 0),
-            max(round((high - tables) * active) - untied_high, 0),
-        ),
+        bytes_per_token=read,
         host_bytes=untied_high + tables,
-        expert_bytes=round(_expert_parameters(model) * bits / 8),
+        expert_bytes=expert_bytes,
         source=source,
+        types_per_token=mixtures.types_per_token(quantization, hidden, head, used, sum(read) / 2),
+        expert_types_per_token=mixtures.mixed(mixtures.expert_types(quantization, hidden), used),
+        head_type=mixtures.head_type(quantization, hidden),
     )
+
+
+def _used_share(model: CatalogModel) -> float:
+    experts = model.shape.experts
+    return experts.num_used / experts.num_experts if experts else 0.0
 
 
 def _size(model: CatalogModel, quantization: str) -> tuple[tuple[int, int], WeightSource] | None:
