@@ -33,8 +33,11 @@ EXPECTED = {
     "intel-arc": ("cpu", "Intel(R) Core(TM) i5-12400", 4, 2, 0),
     "intel-mac": ("cpu", "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz", 8, 2, 0),
     "kubernetes-pod": ("cpu", "Intel(R) Xeon(R) Platinum 8375C CPU @ 2.90GHz", 2, 0, 0),
+    "meteor-lake-laptop": ("cpu", "Intel(R) Core(TM) Ultra 7 155H", 1, 1, 0),
+    "mi300x-node": ("rocm", "AMD EPYC 9534 64-Core Processor", 1, 2, 1),
     "nvidia-driver-stopped": ("cpu", "AMD Ryzen 7 3700X 8-Core Processor", 8, 0, 0),
     "nvidia-without-driver": ("cpu", "Intel(R) Core(TM) i5-6500 CPU @ 3.20GHz", 4, 2, 0),
+    "radeon-cards-of-one-name": ("vulkan", "AMD Ryzen 7 5700G with Radeon Graphics", 1, 2, 2),
     "raspberry-pi-4": ("cpu", "Cortex-A72 (implementer 0x41 part 0xd08)", 4, 0, 0),
     "rtx-4090-desktop": ("cuda", "Intel(R) Core(TM) i7-13700", 8, 1, 1),
     "strix-halo-apu": ("vulkan", "AMD RYZEN AI MAX+ 395 w/ Radeon 8060S", 16, 1, 1),
@@ -47,6 +50,7 @@ EXPECTED = {
     "rk3588-board": ("cpu", "4x Cortex-A76 + 4x Cortex-A55", 4, 0, 0),
     "ryzen-dense-cores": ("cpu", "AMD Ryzen AI 9 HX 370 w/ Radeon 890M", 4, 0, 0),
     "snapdragon-wsl": ("cpu", "Oryon (implementer 0x51 part 0x001)", 12, 0, 0),
+    "windows-apu-laptop": ("vulkan", "AMD Ryzen 7 8840U w/ Radeon 780M Graphics", 8, 1, 1),
     "windows-two-vendors": ("cpu", "AMD Ryzen 7 7800X3D 8-Core Processor", 8, 2, 0),
     "wsl2-bare": ("cpu", "Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz", 4, 0, 0),
     "wsl2-rtx": ("cpu", "11th Gen Intel(R) Core(TM) i7-11800H @ 2.30GHz", 8, 1, 0),
@@ -123,6 +127,30 @@ def test_a_small_carve_out_is_not_taken_for_the_memory_of_an_integrated_part():
     assert (gpu.unified, gpu.memory_bytes, gpu.architecture) == (True, 120 * GIB, "gfx1151")
 
 
+def test_of_equal_cards_the_one_at_the_cores_address_is_used():
+    hidden, used = profile_of("mi300x-node").gpus
+    assert (hidden.pci_address, hidden.usable, hidden.free_bytes) == ("0000:0c:00.0", False, None)
+    assert (used.pci_address, used.core_device, used.free_bytes) == ("0000:22:00.0", "ROCm0", 205500000000)
+
+
+def test_cards_of_one_generic_name_are_told_apart_by_size_and_version():
+    mi50, rx7600 = profile_of("radeon-cards-of-one-name").gpus
+    assert (mi50.name, mi50.architecture, mi50.core_device) == ("AMD Radeon Graphics", "gfx906", "Vulkan1")
+    assert (rx7600.name, rx7600.core_device, rx7600.memory_bytes) == ("AMD Radeon RX 7600", "Vulkan0", 8573157376)
+
+
+def test_an_integrated_part_on_windows_has_what_the_backend_grants_beside_its_carve_out():
+    (gpu,) = profile_of("windows-apu-laptop").gpus
+    assert (gpu.unified, gpu.memory_bytes, gpu.carve_out_bytes) == (True, 17147483648, 2 * GIB)
+
+
+def test_a_tools_figure_for_graphics_inside_a_processor_is_not_believed():
+    found = profile_of("meteor-lake-laptop")
+    (gpu,) = found.gpus
+    assert (gpu.unified, gpu.memory_bytes, gpu.free_bytes) == (True, 32768000000, 20480000000)
+    assert found.native_core is None
+
+
 def test_metal_grants_less_than_the_memory_and_other_programs_less_than_that():
     found = profile_of("apple-m4")
     (gpu,) = found.gpus
@@ -161,6 +189,7 @@ def test_both_spellings_of_unlimited_are_no_limit():
     [
         ("wsl2-rtx", "warning", "built without CUDA", "-DGGML_CUDA=on"),
         ("two-amd-cards", "warning", "built without ROCm", "-DGGML_HIP=on"),
+        ("mi300x-node", "note", "does not list AMD Instinct MI300X", "HIP_VISIBLE_DEVICES"),
         ("intel-arc", "warning", "built without Vulkan", "-DGGML_VULKAN=on"),
         ("nvidia-driver-stopped", "warning", "couldn't communicate", "nvidia-smi"),
         ("nvidia-without-driver", "warning", "no NVIDIA driver", "install the NVIDIA driver"),
