@@ -16,11 +16,15 @@ CATALOG = load_catalog()
 GB = 1000**3
 MACHINES = {name: machine_from_profile(profile) for name, profile in load_shipped_profiles().items()}
 NO_RATE = {"arc-b580-12gb"}  # no measured runs stand behind a rate for its vendor
+KINDS = (
+    "raspberry-pi-5-8gb", "laptop-8gb-cpu", "laptop-16gb-cpu", "apple-m1-8gb", "apple-m4-max-64gb", "rtx-3060-12gb",
+    "rtx-4090-24gb", "rtx-3090-24gb-x2", "h100-80gb", "strix-halo-128gb",
+)  # fmt: skip
 LAPTOP = Machine(12 * GIB, 25 * GB, "measured", 8)
 
 
 @pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_model_is_named_or_left_out_for_a_reason(name, goal):
     ranking = rank(MACHINES[name], CATALOG, Wish(goal))
     named = [row.model_id for row in ranking.recommendations]
@@ -31,7 +35,7 @@ def test_every_model_is_named_or_left_out_for_a_reason(name, goal):
 
 
 @pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", KINDS)
 def test_what_is_named_fits_and_is_fast_enough(name, goal):
     machine, wish = MACHINES[name], Wish(goal)
     for row in rank(machine, CATALOG, wish).recommendations:
@@ -157,3 +161,44 @@ def test_the_embedded_model_runs_on_every_known_machine():
         assert "it comes with labkit" in row.reasons[0]
     assert embedded_recommendation(Machine(1024), Wish()) is None
     assert embedded_recommendation(LAPTOP, Wish("embedding")) is None
+
+
+def test_a_slow_best_one_gives_way_to_a_fast_one_of_its_lineage():
+    slow = Machine(100 * GIB, 250 * GB, "measured", 16)
+    row = next(
+        row for row in rank(slow, CATALOG, Wish(least_tokens_per_second=5)).recommendations if row.lineage == "qwen"
+    )
+    assert row.model_id == "qwen3.8-27b" or any("stands higher, and writes" in reason for reason in row.reasons)
+    halo = MACHINES["strix-halo-128gb"]
+    ranking = rank(halo, CATALOG, Wish())
+    qwen = next(row for row in ranking.recommendations if row.lineage == "qwen")
+    assert qwen.model_id == "qwen3.6-35b-a3b"
+    assert any("qwen3.8-27b stands higher, and writes" in reason for reason in qwen.reasons)
+    assert "is named" in {row.model_id: row.reason for row in ranking.dropped}["qwen3.8-27b"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_chat_pick_thinks_before_every_answer_and_none_is_tiny_beside_a_larger_fit(name):
+    rows = rank(MACHINES[name], CATALOG, Wish()).recommendations
+    models = [CATALOG.get(row.model_id) for row in rows]
+    assert all(model.thinking != "always" for model in models)
+    if MACHINES[name].devices and MACHINES[name].devices[0].budget_bytes > 8 * GIB:
+        assert min((model.num_parameters or 0) for model in models[:3]) > 3e9
+
+
+@pytest.mark.parametrize(
+    ("machine", "goal", "first"),
+    [
+        ("rtx-4090-24gb", "chat", {"gemma-4-31b-it", "qwen3.8-27b"}),
+        ("rtx-4090-24gb", "code", {"qwen3.8-27b"}),
+        ("rtx-4090-24gb", "reasoning", {"qwen3.8-27b"}),
+        ("laptop-16gb-cpu", "chat", {"qwen3.5-4b"}),
+        ("apple-m1-8gb", "chat", {"qwen3.5-4b"}),
+        ("strix-halo-128gb", "code", {"qwen3.6-35b-a3b"}),
+        ("h100-80gb", "embedding", {"qwen3-embedding-8b"}),
+        ("raspberry-pi-5-8gb", "embedding", {"qwen3-embedding-0.6b", "embeddinggemma-300m"}),
+    ],
+)
+def test_first_picks_that_the_field_would_name(machine, goal, first):
+    wish = Wish(goal, 2048 if goal == "embedding" else 8192)
+    assert rank(MACHINES[machine], CATALOG, wish).recommendations[0].model_id in first
