@@ -5,7 +5,22 @@ import sys
 import typer
 
 from labkit import __version__
-from labkit.cli import adopt, bench, chat, demo, doctor, errors, models, pull, recommend, serve, store, tune
+from labkit.cli import (
+    adopt,
+    bench,
+    bundle,
+    chat,
+    demo,
+    doctor,
+    errors,
+    lock,
+    models,
+    pull,
+    recommend,
+    serve,
+    store,
+    tune,
+)
 
 app = typer.Typer(
     name="labkit",
@@ -45,6 +60,10 @@ app.command()(store.rm)
 app.command()(store.verify)
 app.command()(store.gc)
 app.command()(store.du)
+app.command()(lock.lock)
+app.command()(lock.sync)
+app.command()(lock.diff)
+app.add_typer(bundle.app)
 app.command()(serve.serve)
 app.command()(chat.chat)
 app.add_typer(bench.app)

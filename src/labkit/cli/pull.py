@@ -125,14 +125,14 @@ def _carry_out(plan: "PullPlan", store: "Store", *, force: bool) -> "Manifest":
     from labkit.pull import carry_out, try_model
 
     fits = plan.placement is None or plan.placement.fit != "no"
-    with _Bar() as bar:
+    with PullBar() as bar:
         manifest = carry_out(plan, store, bar.show, force=force, trial=try_model if fits else None)
     if not fits:
         output.talk().print("Not tried with a prompt: it does not fit this machine.", style="yellow", soft_wrap=True)
     return manifest
 
 
-class _Bar:
+class PullBar:
     """The progress of a pull: a bar on a terminal, a line every tenth elsewhere."""
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class _Bar:
         self._told = 0
         self._trouble = ""
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "PullBar":
         self._bar.start()
         return self
 

@@ -19,6 +19,7 @@ from labkit.store.manifest import Origin
 from labkit.store.store import writing
 
 TEMPLATE_KEY = "tokenizer.chat_template"
+SAMPLING_PREFIX = "general.sampling."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def admit(
         quantization=facts.quantization,
         architecture=facts.architecture.architecture,
         template_sha256=template_sha256(header),
+        sampling=sampling_defaults(header),
         catalog_id=provenance.catalog_id,
         checked=_tried(name, models, provenance, store, trial),
     )
@@ -89,6 +91,15 @@ def template_sha256(header: GgufHeader) -> str | None:
     """Hash of the chat template in a file; None when it has none."""
     template = header.text(TEMPLATE_KEY)
     return hashlib.sha256(template.encode()).hexdigest() if template is not None else None
+
+
+def sampling_defaults(header: GgufHeader) -> dict[str, float]:
+    """What the file's author states of sampling, by the last part of its key."""
+    stated = {
+        key.removeprefix(SAMPLING_PREFIX): value for key, value in header.metadata.items()
+        if key.startswith(SAMPLING_PREFIX) and isinstance(value, int | float)
+    }  # fmt: skip
+    return {key: float(value) for key, value in sorted(stated.items())}
 
 
 def refusal_of(sha256: str, store: Store) -> Refusal | None:

@@ -58,7 +58,7 @@ def carry_out(
         sha256 = _fetch(plan, file, store, done, on_progress)
         size = store.layout.blob(sha256).stat().st_size
         role = "projector" if file == plan.projector else "model"
-        fetched.append(ManifestFile(file.name, sha256, size, role, (file.part or (1, 1))[0]))
+        fetched.append(ManifestFile(file.name, sha256, size, role, (file.part or (1, 1))[0], file.path))
         done += file.size_bytes or size
     on_progress(PullProgress(plan.files[0].name, done, max(plan.size_bytes, done), checking=True))
     return admit(plan.name, tuple(fetched), _provenance(plan), store, trial=trial)

@@ -133,10 +133,15 @@ def make_plan(
         quantization=first.quantization,
         known=wanted.known,
         projector=find_projector(repository) if with_projector else None,
-        free_bytes=_free_bytes(store.layout.root),
+        notes=_notes(wanted, repository),
     )
-    plan = replace(plan, missing_bytes=_missing_bytes(plan, store), notes=_notes(wanted, repository))
+    plan = disk_facts(plan, store)
     return _with_verdict(plan, machine) if read_header else plan
+
+
+def disk_facts(plan: PullPlan, store: Store) -> PullPlan:
+    """`plan` with what is missing in `store`, and the room there is. Reads sizes only."""
+    return replace(plan, missing_bytes=_missing_bytes(plan, store), free_bytes=_free_bytes(store.layout.root))
 
 
 def _file(repository: Repository, wanted: Wanted) -> HubFile:

@@ -21,6 +21,7 @@ class ManifestFile:
     Attributes:
         file: the publisher's name, without folders.
         part: number of this file of a model in several; 1 for a whole one.
+        path: inside the repository on the hub; empty for a file that came from elsewhere.
         linked: the content belongs to another program's store: the blob is a link, and may vanish with it.
     """
 
@@ -29,6 +30,7 @@ class ManifestFile:
     size_bytes: int
     role: Role = "model"
     part: int = 1
+    path: str = ""
     linked: bool = False
 
 
@@ -56,6 +58,7 @@ class Manifest:
         files: the model's files in order, then projectors and drafts.
         repo: repository on the hub, and `commit` it was read at; `revision` is what was asked for.
         template_sha256: of the chat template in the file; None when it has none.
+        sampling: defaults that the file itself states ("temp", "top_p", ...).
         added_at: UTC, ISO 8601; `labkit_version` did it.
     """
 
