@@ -1,5 +1,6 @@
 """The full `labkit doctor`: looking, memory bandwidth, calibration of the native core, behind one progress bar."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ def detect_and_measure(settings: Settings, machine: Source) -> HardwareProfile:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=output.talk(), transient=True) as bar:
+    with Progress(*columns, console=output.talk(), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("looking over this machine", total=1.0)
 
         def show(share: float, doing: str) -> None:

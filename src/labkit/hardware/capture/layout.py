@@ -7,7 +7,7 @@ output under other names, so each entry lists patterns of those (shell style, ma
 
 from dataclasses import dataclass
 
-from labkit.hardware.capture_paths import DXDIAG, LLM_CHECKER
+from labkit.hardware.capture_paths import DMESG, DXDIAG, LLM_CHECKER
 from labkit.hardware.probes import windows
 
 
@@ -31,8 +31,11 @@ class CommandFile:
 COMMANDS: tuple[CommandFile, ...] = (
     CommandFile("nvidia-smi-query.csv", ("nvidia-smi", "--query-gpu"), ("nvidia-smi*.csv",)),
     CommandFile("nvidia-smi-q-x.xml", ("nvidia-smi", "-q", "-x"), ("nvidia-smi*.xml",)),
+    CommandFile("nvidia-smi-q.txt", ("nvidia-smi", "-q"), ("nvidia-smi*-q.*", "nvidia-smi*_q.*")),
+    CommandFile("nvidia-smi-L.txt", ("nvidia-smi", "-L"), ("nvidia-smi*list*",)),
     CommandFile("nvidia-smi.txt", ("nvidia-smi",)),
     CommandFile("nvml.txt", ("python", "-m", "labkit.hardware.probes.nvml")),
+    CommandFile("cuda-visible-devices.txt", ("printenv", "CUDA_VISIBLE_DEVICES")),
     CommandFile("rocm-smi-a.json", ("rocm-smi", "-a", "--json"), ("rocm-smi*.json",)),
     CommandFile("rocm-smi-meminfo.txt", ("rocm-smi", "--showmeminfo", "vram"), ("rocm-smi*mem*", "rocm-smi*vram*")),
     CommandFile("rocm-smi-product.txt", ("rocm-smi", "--showproductname"), ("rocm-smi*prod*", "rocm-smi*name*")),
@@ -78,6 +81,8 @@ LONE_PATHS: dict[str, str] = {
     "model": "/proc/device-tree/model",
     "mem_info_vram_total": "/sys/class/drm/card0/device/mem_info_vram_total",
     "mem_info_vram_used": "/sys/class/drm/card0/device/mem_info_vram_used",
+    "physical_vram_size_bytes": "/sys/class/drm/card0/device/tile0/physical_vram_size_bytes",
+    "lmem_total_bytes": "/sys/class/drm/card0/lmem_total_bytes",
     "mem_info_gtt_total": "/sys/class/drm/card0/device/mem_info_gtt_total",
     "memory.max": "/sys/fs/cgroup/memory.max",
     "memory.high": "/sys/fs/cgroup/memory.high",
@@ -89,6 +94,7 @@ LONE_PATHS: dict[str, str] = {
     "memory.usage_in_bytes": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     "memory.memsw.limit_in_bytes": "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
     "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "dmesg": DMESG,
     "dxdiag": DXDIAG,
     "llm-checker": LLM_CHECKER,
     "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",

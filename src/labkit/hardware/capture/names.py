@@ -74,7 +74,14 @@ def label_of(name: str, stem: str) -> str | None:
     rest = plain[len(stem) :]
     if rest and not _BREAKS.match(rest):
         return None
-    return "-".join(word for word in _BREAKS.split(rest) if word and word not in FORMS)
+    words = [word for word in _BREAKS.split(rest) if word]
+    while words and words[0] in FORMS:
+        words.pop(0)
+    while (
+        words and words[-1] in FORMS and len(words[-1]) > 2
+    ):  # "-a" and "-v" are options in front, machines at the end
+        words.pop()
+    return "-".join(words)
 
 
 def _command_of(path: str) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from labkit.hardware.capture.layout import COMMANDS
-from labkit.hardware.capture.replay import plain_command
+from labkit.hardware.capture.replay import entry_of, plain_command
 from labkit.hardware.source import DEFAULT_TIMEOUT_SECONDS, CommandOutput, Source, SystemCounters
 
 SUPPORT_TIMEOUT_SECONDS = 15.0
@@ -74,12 +74,13 @@ class RecordingSource:
 def run_support_commands(source: RecordingSource, *, progress: Callable[[str], None]) -> None:
     """Run every command of the layout that exists here and was not asked yet. Blocks; each has a time limit."""
     asked = source.recording.commands
+    answered = {entry.file for words in asked if (entry := entry_of(words))}
     for entry in COMMANDS:
         program = entry.command[0]
         bare_option = entry.command[-1].startswith("--query")
         if program == "python" or bare_option:  # asked by the probes, with words that only they know
             continue
         words = (*entry.command, *_ARGUMENTS.get(entry.file, ()))
-        if words not in asked:
+        if words not in asked and (entry.file in _ARGUMENTS or entry.file not in answered):
             progress(" ".join(words))
             source.run(words, timeout_seconds=SUPPORT_TIMEOUT_SECONDS)

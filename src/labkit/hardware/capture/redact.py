@@ -35,17 +35,21 @@ _KEY = (
     r"mac[ ._-]?address|ip[ ._-]?address|e-?mail|edid|imei|logon[ ._-]?server|"
     r"_?spdisplays_display-(?:serial-number\d?|vendor-id|product-id|week|year))(?:[ _]?\([^)\n]*\))?"
 )
+_LABEL = re.compile(_KEY, re.IGNORECASE)
+# "key": "value" of JSON, <key>value</key> of XML, "key : value" and "key = value" of text, "key REG_SZ value" of
+# Windows. Bounded everywhere: a hostile or damaged text must not take long.
 _LABELLED = (
-    # "key": "value" of JSON, <key>value</key> of XML, key : value and key = value of text, key REG_SZ value of Windows.
-    re.compile(rf'(?P<head>"{_KEY}"\s*:\s*")(?P<value>[^"\n]*)', re.I),
-    re.compile(rf"(?P<head><(?:{_KEY})>)(?P<value>[^<\n]*)", re.I),
+    re.compile(r'(?P<head>"(?P<key>[^"\n]{1,80})"\s{0,9}:\s{0,9}")(?P<value>[^"\n]*)'),
+    re.compile(r"(?P<head><(?P<key>[\w.-]{1,80})>)(?P<value>[^<\n]*)"),
     re.compile(
-        rf"(?P<head>^(?:GPU\[\d+\]\s*:\s*)?[\s|]*{_KEY}[ \t]*[:=][ \t]*)(?P<value>[^\n]*?)(?=\s*\|?\s*$)", re.I | re.M
+        r"(?P<head>^[ \t|]*(?:\d{1,4}[ \t]*\|[ \t]*)?(?:GPU\[\d{1,4}\][ \t]*:[ \t]*)?"
+        r"(?P<key>[^\n:=|\"<>]{1,80}?)[ \t]*[:=][ \t]*)(?P<value>[^\n]*)",
+        re.MULTILINE,
     ),
-    re.compile(rf"(?P<head>^\s+{_KEY}\s+REG_\w+\s+)(?P<value>[^\n]*)", re.I | re.M),
+    re.compile(r"(?P<head>^[ \t]+(?P<key>\S[^\n]{0,79}?)[ \t]+REG_\w{1,20}[ \t]+)(?P<value>[^\n]*)", re.MULTILINE),
 )
 _PROCESS_KEYS = re.compile(r"^(processes|process_list|process_info|.*_processes|pids?|pid\d+)$", re.I)
-_XML_PROCESSES = re.compile(r"(<(\w*processes)>).*?(</\2>|\Z)", re.S)
+_XML_PROCESSES = re.compile(r"(<(\w{0,40}processes)>).*?(</\2>|\Z)", re.S)
 _TABLE_PROCESSES = re.compile(r"^\|\s*Processes:.*\Z", re.S | re.M)
 _LIST_PROCESSES = re.compile(r"^(?P<indent>[ \t]*)Processes[ \t]*(?::[^\n]*)?\n(?:(?P=indent)[ \t]+[^\n]*\n?)*", re.M)
 # Names that say nothing about a person, or that captures need.
@@ -54,6 +58,9 @@ _COMMON_NAMES = frozenset(
     "nvidia intel apple windows darwin radeon docker default server desktop laptop generic system unknown".split()
 )
 _LEAST_NAME_CHARACTERS = 3
+_STAND_IN_DIGITS = 6
+# The same on every machine: Windows' class of display adapters.
+_PUBLIC_IDS = frozenset({"4d36e968e32511cebfc108002be10318"})
 
 
 @dataclass(slots=True)
@@ -81,7 +88,7 @@ class Redactor:
     def _number(self, found: str) -> str:
         """The id with its digits replaced by a running number: the same for the same id, of the same shape."""
         digits = re.sub(r"[-_]|^0x", "", found.lower())
-        if not digits.strip("0"):
+        if digits in _PUBLIC_IDS or not digits[:-_STAND_IN_DIGITS].strip("0"):  # or a stand-in already
             return found
         count = self._ids.setdefault(digits, len(self._ids) + 1)
         kept = iter(f"{count:0{len(digits)}d}")
@@ -123,10 +130,11 @@ def _asked(function: Callable[[], str]) -> str:
 
 
 def _masked(match: re.Match[str]) -> str:
-    value = match["value"].strip().strip("\"',")
-    if _EMPTY.match(value):
+    value = match["value"].strip(" \t\r\"',|")
+    if _EMPTY.match(value) or not _LABEL.fullmatch(match["key"].strip()):
         return match[0]
-    return match["head"] + REDACTED
+    border = "|" if match["value"].rstrip().endswith("|") else ""
+    return match["head"] + REDACTED + border
 
 
 def _without_processes(text: str) -> str:
@@ -142,7 +150,7 @@ def _json_without_processes(text: str) -> str:
         document = json.loads(text)
     except (ValueError, RecursionError):
         # A cut document: from the first such key on, nothing can be told apart.
-        return re.sub(r'"(?:\w*processes|process_list|PID\d+)"\s*:.*\Z', "", text, flags=re.S)
+        return re.sub(r'"(?:\w{0,40}processes|process_list|PID\d+)"\s*:.*\Z', "", text, flags=re.S)
     pruned = _pruned(document)
     return text if pruned == document else json.dumps(pruned, indent=2) + "\n"
 

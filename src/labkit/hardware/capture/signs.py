@@ -9,7 +9,10 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for kind, pattern in (
         ("nvidia-smi-q-x.xml", r"<nvidia_smi_log\b"),
         ("nvidia-smi-query.csv", r"\bmemory\.total\b.*\[MiB\]"),
-        ("nvidia-smi.txt", r"NVIDIA-SMI (\d|has failed)"),
+        ("nvidia-smi-q.txt", r"^=+NVSMI LOG=+"),
+        ("nvidia-smi-L.txt", r"^GPU 0: .*\(UUID: "),
+        ("nvidia-smi.txt", r"NVIDIA-SMI (\d|has failed|couldn't)|^Failed to initialize NVML"),
+        ("nvml.txt", r"^\s*nvmlDeviceGetMemoryInfo\w*\s*->"),
         ("SPHardwareDataType.json", r'"SPHardwareDataType"\s*:|^\s*Hardware Overview:'),
         ("SPDisplaysDataType.json", r'"SPDisplaysDataType"\s*:|^Graphics/Displays:'),
         ("SPMemoryDataType.json", r'"SPMemoryDataType"\s*:'),
@@ -25,14 +28,27 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("xpu-smi-discovery.txt", r'"pci_bdf_address"\s*:'),
         ("registry-vram.txt", r"^\s+HardwareInformation\.qwMemorySize\s+REG_"),
         ("win32-video-controller.txt", r'"AdapterRAM"\s*:|^\s*AdapterRAM\s*[:= ]|^Node,AdapterRAM,'),
-        ("win32-processor.txt", r'"(NumberOfCores|NumberOfLogicalProcessors)"\s*:|^\s*(NumberOfCores|NumberOfLogicalProcessors)\s*[:= ]'),
-        ("win32-operating-system.txt", r'"(FreePhysicalMemory|TotalVisibleMemorySize)"\s*:|^\s*(FreePhysicalMemory|TotalVisibleMemorySize)\s*[:= ]'),
+        (
+            "win32-processor.txt",
+            r'"(NumberOfCores|NumberOfLogicalProcessors)"\s*:|^\s*(NumberOfCores|NumberOfLogicalProcessors)\s*[:= ]',
+        ),
+        (
+            "win32-operating-system.txt",
+            r'"(FreePhysicalMemory|TotalVisibleMemorySize)"\s*:|'
+            r"^\s*(FreePhysicalMemory|TotalVisibleMemorySize)\s*[:= ]",
+        ),
         ("win32-computer-system.txt", r'"TotalPhysicalMemory"\s*:|^\s*TotalPhysicalMemory\s*[:= ]'),
         ("/labkit-capture/dxdiag.txt", r"^\s*(Card name|DirectX Version):\s"),
+        ("/labkit-capture/dmesg.txt", r"amdgpu.*\d+M of (VRAM|GTT) memory ready"),
         ("systeminfo.txt", r"^Total Physical Memory:\s"),
         ("/labkit-capture/llm-checker.txt", r"^=== Hardware Detection ==="),
         ("lscpu.txt", r"^CPU op-mode\(s\):|^\s*NUMA node\(s\):"),
         ("lspci.txt", r"^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] .*: "),
+        # Rows of --query-gpu without their header.
+        (
+            "nvidia-smi-query.csv",
+            r"^(?=[^\n]*(?:\d MiB|\[N/A\]))(?:[^,\n]{1,40}, )*(?:NVIDIA|GeForce|Tesla|Quadro|GRID) [^,\n]{2,60}(?:, [^,\n]{1,40})*$",
+        ),
         ("/proc/meminfo", r"^MemTotal:\s+\d+ kB"),
         ("/proc/cpuinfo", r"^(processor|vendor_id|model name|CPU implementer)\s*:"),
     )
