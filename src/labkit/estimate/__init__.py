@@ -6,26 +6,38 @@ from labkit.estimate.placement import MemoryEstimate, Placement, estimate_memory
 from labkit.estimate.predict import predict_decode, predict_prefill
 from labkit.estimate.require import require_memory
 from labkit.estimate.speed import Speed, decode_speed
+from labkit.estimate.training import (
+    FittedTraining,
+    TrainingEstimate,
+    TrainingSettings,
+    largest_that_fits,
+    training_memory,
+)
 from labkit.estimate.weights import Weights, weights_of_catalog, weights_of_file
 
 __all__ = [
     "ContextSettings",
     "Device",
+    "FittedTraining",
     "Machine",
     "MemoryEstimate",
     "Placement",
     "Speed",
+    "TrainingEstimate",
+    "TrainingSettings",
     "Weights",
     "cache_bytes",
     "compute_bytes",
     "decode_speed",
     "estimate_memory",
+    "largest_that_fits",
     "machine_from_profile",
     "missing_facts",
     "place",
     "predict_decode",
     "predict_prefill",
     "require_memory",
+    "training_memory",
     "weights_of_catalog",
     "weights_of_file",
 ]
