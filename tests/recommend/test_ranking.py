@@ -202,3 +202,8 @@ def test_no_chat_pick_thinks_before_every_answer_and_none_is_tiny_beside_a_large
 def test_first_picks_that_the_field_would_name(machine, goal, first):
     wish = Wish(goal, 2048 if goal == "embedding" else 8192)
     assert rank(MACHINES[machine], CATALOG, wish).recommendations[0].model_id in first
+
+
+def test_a_tiny_one_of_the_lineage_does_not_replace_a_slow_large_one_that_nothing_compares_it_with():
+    rows = rank(Machine(int(19.5 * GIB), 28.4 * GB, "measured", 4), CATALOG, Wish()).recommendations
+    assert [row.model_id for row in rows if row.lineage == "qwen"] == ["qwen3-30b-a3b-instruct-2507"]

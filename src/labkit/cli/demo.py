@@ -165,7 +165,7 @@ def _close(rate: float | None, records: "list[CoreRecord]", seconds: float) -> N
         "What to type next",
         "  labkit chat nano             talk to it",
         "  labkit serve nano            an endpoint for your programs",
-        "  labkit recommend --explain   why these models",
+        "  labkit recommend --why       why these models",
         "  labkit bench core nano -t 1  measure again, your way",
         "  labkit doctor                this machine in detail",
     ]

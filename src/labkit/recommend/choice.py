@@ -17,6 +17,7 @@ from labkit.units import render_bytes
 BAND = ("Q6_K", "Q5_K_M", "Q4_K_M")
 BEYOND = ("MXFP4", "Q8_0", "Q4_0", "F16")
 UNPINNED = "Q4_K_M"
+ON_CPU = "CPU"
 BELOW = ("IQ4_XS", "Q3_K_M")
 PLENTY_OF_MEMORY = 0.5  # of the budget that Q8_0 may take
 PLENTY_OF_SPEED = 3.0  # times the least speed
@@ -59,11 +60,17 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a quantization is no option. `kind` is what there is too little of."""
+    """Why a quantization is no option. `kind` is what there is too little of, `size_bytes` what the file takes."""
 
     quantization: str
     reason: str
     kind: Literal["facts", "memory", "speed", "disk"] = "facts"
+    size_bytes: int = 0
+
+    @property
+    def nearness(self) -> tuple[bool, int]:
+        """To sort by: what fits the memory is nearest to an option, then the smallest file."""
+        return self.kind == "memory", self.size_bytes
 
 
 def candidates(model: CatalogModel, *, below_q4: bool = False) -> list[tuple[str, CatalogFile | None]]:
@@ -121,7 +128,7 @@ def try_quantization(
     if placement is None:
         return Refusal(quantization, "its memory cannot be estimated")
     if placement.fit == "no":
-        return Refusal(quantization, placement.reason, "memory")
+        return Refusal(quantization, placement.reason, "memory", weights.size_bytes[1])
     option = Option(quantization, file, weights, placement, projector)
     if refusal := _slow(option, wish) or _too_large(option, wish):
         return refusal
@@ -154,14 +161,15 @@ def _slow(option: Option, wish: Wish) -> Refusal | None:
         return None
     verb = "reads" if wish.goal == "embedding" else "writes"
     words = f"{verb} about {speed.low:.1f} to {speed.high:.1f} tok/s here, {least:g} wished for"
-    return Refusal(option.quantization, words, "speed")
+    return Refusal(option.quantization, words, "speed", option.weights.size_bytes[1])
 
 
 def _too_large(option: Option, wish: Wish) -> Refusal | None:
     if wish.disk_bytes is None or option.download_bytes <= wish.disk_bytes or option.is_present(wish):
         return None
     size, room = render_bytes(option.download_bytes), render_bytes(wish.disk_bytes)
-    return Refusal(option.quantization, f"its files take {size} of disk, {room} are free", "disk")
+    words = f"its files take {size} of disk, {room} are free"
+    return Refusal(option.quantization, words, "disk", option.weights.size_bytes[1])
 
 
 def _is_plenty(option: Option, wish: Wish) -> bool:
@@ -172,4 +180,4 @@ def _is_plenty(option: Option, wish: Wish) -> bool:
 
 
 def _is_on_best(option: Option, machine: Machine) -> bool:
-    return not machine.devices or option.placement.device in {device.name for device in machine.devices}
+    return not machine.devices or ON_CPU not in option.placement.device.split(" + ")

@@ -96,6 +96,8 @@ def recommendation_document(row: Recommendation, catalog: Catalog) -> dict[str, 
         "read_per_token_high_bytes": row.weights.bytes_per_token[1],
         "speed_low_tokens_per_second": speed.low if speed else None,
         "speed_high_tokens_per_second": speed.high if speed else None,
+        "speed_likely_tokens_per_second": speed.likely if speed else None,
+        "speed_confidence": speed.confidence if speed else None,
         "reasons": list(row.reasons),
     }
 
@@ -113,6 +115,8 @@ def explanation_document(explanation: "Explanation") -> dict[str, Any]:
         "budget_bytes": explanation.placement.budget_bytes,
         "speed_low_tokens_per_second": speed.low if speed else None,
         "speed_high_tokens_per_second": speed.high if speed else None,
+        "speed_likely_tokens_per_second": speed.likely if speed else None,
+        "speed_confidence": speed.confidence if speed else None,
         "verdict": explanation.verdict,
         "terms": [
             {

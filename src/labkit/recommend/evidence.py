@@ -72,6 +72,11 @@ class Judge:
         verdict = self._by_lineage(first, second)
         return verdict.balance * verdict.weight if verdict else 0
 
+    def share_a_benchmark(self, first: CatalogModel, second: CatalogModel) -> bool:
+        """Whether anything measured compares the two, even if it does not tell them apart."""
+        mine, theirs = self._columns[first.id], self._columns[second.id]
+        return any(_like_for_like(column, theirs[place]) for place, column in mine.items() if place in theirs)
+
     def _telling_pair(self, first: CatalogModel, second: CatalogModel) -> tuple[Score, Score] | None:
         """Scores of the first benchmark that tells the two apart."""
         theirs = self._columns[second.id]

@@ -1,39 +1,77 @@
-"""The terms of a speed estimate, written out."""
+"""The terms of a speed estimate, written out: of the machine's own calibration where there is one, else of a prior."""
 
 from collections.abc import Iterator
 
 from labkit.estimate import Machine, Placement, Weights
+from labkit.estimate.memory import KV_BYTES
 from labkit.estimate.speed import DecodeConstants, cpu_constants, gpu_constants
+from labkit.estimate.speed_model import decode_terms
+from labkit.estimate.work import token_work
+from labkit.hardware.calibration import DeviceCalibration
 from labkit.model import ModelArchitecture
 from labkit.recommend.terms import Term
 from labkit.units import render_bandwidth, render_bytes
 
+PRIOR = "1 / (bytes / (share x bandwidth) + layers x time per layer), from a full to an empty context"
+MEASURED = "1 / (sum of the times), from a full to an empty context, and the spread of the calibration"
+
 
 def speed_terms(shape: ModelArchitecture, weights: Weights, machine: Machine, placement: Placement) -> Iterator[Term]:
-    """What one token reads, how fast, and the result."""
+    """What one token reads, how long each part takes, and the result."""
     low, high = weights.bytes_per_token
     how = "without the experts that are not chosen" if weights.expert_bytes else "all matrices once"
-    yield Term("a token reads", f"{render_bytes(low)} to {render_bytes(high)} of weights", how)
+    size = render_bytes(low) if low == high else f"{render_bytes(low)} to {render_bytes(high)}"
+    yield Term("a token reads", f"{size} of weights", how)
     yield Term("  and of the cache", f"nothing to {render_bytes(placement.memory.cache_bytes)}", "empty to full")
-    for name, found, source in _rates(machine, placement):
-        yield from _rate_terms(name, found, source, shape.num_layers or 0)
+    calibration = _calibration(machine, placement)
+    if calibration is not None:
+        yield from _measured_terms(shape, weights, placement, calibration)
+    else:
+        for name, found, source in _rates(machine, placement):
+            yield from _prior_terms(name, found, source, shape.num_layers or 0)
     speed = placement.speed
     if speed is None:
-        yield Term("speed", "unknown", "no memory bandwidth is known: labkit doctor measures it")
+        yield Term("speed", "unknown", "it does not fit" if placement.fit == "no" else "no bandwidth is known here")
         return
-    words = "1 / (bytes / (share x bandwidth) + layers x time per layer), from a full to an empty context"
-    yield Term("speed", f"{speed.low:.1f} to {speed.high:.1f} tok/s", words)
+    likely = f", likely {speed.likely:.1f}" if speed.likely else ""
+    words = f"{speed.confidence}: {MEASURED if calibration else PRIOR}"
+    yield Term("speed", f"{speed.low:.1f} to {speed.high:.1f} tok/s{likely}", words)
+
+
+def _calibration(machine: Machine, placement: Placement) -> DeviceCalibration | None:
+    """Of the one memory that holds all of the model; a model in two has its parts' times added, not shown."""
+    if placement.fit in ("split", "experts in RAM", "no"):
+        return None
+    if placement.device == "CPU":
+        return machine.calibration
+    return next((device.calibration for device in machine.devices if device.name == placement.device), None)
+
+
+def _measured_terms(
+    shape: ModelArchitecture, weights: Weights, placement: Placement, calibration: DeviceCalibration
+) -> Iterator[Term]:
+    work = token_work(shape, weights)
+    if work is None:
+        return
+    context = placement.context
+    depth, kv_bytes = context.context_tokens / max(context.num_sequences, 1), KV_BYTES[context.kv_type]
+    empty, full = (decode_terms(work, calibration, at, kv_bytes) for at in (0.0, depth))
+    for name, seconds in full.items():
+        least = empty.get(name, 0.0)
+        value = f"{least * 1e3:.2f} ms" if least == seconds else f"{least * 1e3:.2f} to {seconds * 1e3:.2f} ms"
+        yield Term(f"  {name}", value, "measured on this machine")
 
 
 def _rates(machine: Machine, placement: Placement) -> Iterator[tuple[str, tuple[float, DecodeConstants], str]]:
+    places = placement.device.split(" + ")
     for device in machine.devices:
-        if device.name in placement.device and (found := gpu_constants(device)):
+        if device.name in places and (found := gpu_constants(device)):
             yield device.name, found, "theoretical peak of a table"
-    if "CPU" in placement.device and (found := cpu_constants(machine)):
+    if "CPU" in places and (found := cpu_constants(machine)):
         yield "system memory", found, "measured" if machine.ram_bandwidth_source == "measured" else "in theory"
 
 
-def _rate_terms(name: str, found: tuple[float, DecodeConstants], source: str, num_layers: int) -> Iterator[Term]:
+def _prior_terms(name: str, found: tuple[float, DecodeConstants], source: str, num_layers: int) -> Iterator[Term]:
     bandwidth, constants = found
     low, high = constants.efficiency
     yield Term(f"  {name}", render_bandwidth(bandwidth), source)

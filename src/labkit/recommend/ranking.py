@@ -123,7 +123,11 @@ def _viable(
 
 
 def _spoken(refusals: Sequence[Refusal]) -> str:
-    return refusals[-1].reason if refusals else "the size of its files is not known"
+    """What keeps out the quantization that is nearest to an option."""
+    if not refusals:
+        return "the size of its files is not known"
+    nearest = min(refusals, key=lambda refusal: refusal.nearness)
+    return f"{nearest.reason} (as {nearest.quantization})" if nearest.quantization else nearest.reason
 
 
 def _lineages(
@@ -159,8 +163,8 @@ def _faster(
 ) -> CatalogModel | None:
     """In place of a best one that keeps waiting, or lies in two memories: a much faster one of its lineage.
 
-    It must have a score of the goal, and be as large (and fast because it uses a part of itself), or not shown to be
-    worse.
+    It must have a score of the goal, and be as large (and fast because it uses a part of itself), or shown to be as
+    good by a benchmark that both have.
     """
     best, judge = ordered[0], Judge(ordered, wish.goal, catalog)
     speed = found[best.id].speed
@@ -169,7 +173,8 @@ def _faster(
     for other in ordered[1:]:
         fast = found[other.id].speed or 0.0
         is_as_large = num_parameters(other) >= NOT_SMALLER * num_parameters(best)
-        is_as_good = judge.compare(best, other).balance <= 0 and found[other.id].is_whole
+        is_shown_as_good = judge.share_a_benchmark(best, other) and judge.balance(best, other) <= 0
+        is_as_good = is_shown_as_good and found[other.id].is_whole
         is_much_faster = fast >= max(wish.comfortable_speed, MUCH_FASTER * speed)
         if best_score(other, wish.goal) and (is_as_large or is_as_good) and is_much_faster:
             return other

@@ -69,7 +69,8 @@ def _placement_words(option: Option, wish: Wish) -> Iterator[str]:
     if speed is None:
         yield "speed unknown: the memory bandwidth was not measured"
     elif speed.low < wish.least_speed:
-        yield f"may be as slow as {speed.low:.1f} tok/s: labkit doctor measures this machine and narrows it"
+        narrower = "" if speed.confidence == "calibrated" else ": labkit doctor measures the machine and narrows it"
+        yield f"may be as slow as {speed.low:.1f} tok/s{narrower}"
 
 
 def _quantization_words(option: Option) -> Iterator[str]:
