@@ -44,11 +44,6 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("/labkit-capture/llm-checker.txt", r"^=== Hardware Detection ==="),
         ("lscpu.txt", r"^CPU op-mode\(s\):|^\s*NUMA node\(s\):"),
         ("lspci.txt", r"^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] .*: "),
-        # Rows of --query-gpu without their header.
-        (
-            "nvidia-smi-query.csv",
-            r"^(?=[^\n]*(?:\d MiB|\[N/A\]))(?:[^,\n]{1,40}, )*(?:NVIDIA|GeForce|Tesla|Quadro|GRID) [^,\n]{2,60}(?:, [^,\n]{1,40})*$",
-        ),
         ("/proc/meminfo", r"^MemTotal:\s+\d+ kB"),
         ("/proc/cpuinfo", r"^(processor|vendor_id|model name|CPU implementer)\s*:"),
     )
