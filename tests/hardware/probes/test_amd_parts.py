@@ -22,6 +22,8 @@ GIB, MIB = 1024**3, 1024**2
         (AmdPart(name="AMD Radeon RX 6800M"), False),
         (AmdPart(name="AMD Radeon Graphics"), None),
         (AmdPart(vram_bytes=96 * GIB), True),
+        (AmdPart(vram_bytes=512 * MIB, gtt_bytes=62 * GIB + 7 * MIB), True),
+        (AmdPart(vram_bytes=GIB), None),
         (AmdPart(vram_bytes=4 * GIB, gtt_bytes=96 * GIB), True),
         (AmdPart(vram_bytes=8 * GIB, gtt_bytes=8 * GIB), None),
         (AmdPart(vram_bytes=2 * GIB, gtt_bytes=3 * GIB), None),
@@ -62,6 +64,7 @@ def test_a_card_is_not_given_the_system_memory_that_it_may_borrow():
         (AmdPart(gfx="gfx90c", vram_bytes=2 * GIB, gtt_bytes=16 * GIB), False),
         (AmdPart(gfx="gfx1151", vram_bytes=512 * MIB), True),
         (AmdPart(vram_bytes=512 * MIB), False),
+        (AmdPart(vram_bytes=512 * MIB, gtt_bytes=62 * GIB), True),
         (AmdPart(name="AMD Navi 31", gfx=None), True),
     ],
 )

@@ -1,7 +1,7 @@
 import pytest
 
 from fakes.source import FakeSource
-from labkit.hardware.probes.amd_sysfs import gfx_name, read_sysfs
+from labkit.hardware.probes.amd_sysfs import gfx_name, parse_dmesg, read_sysfs
 
 GIB, MIB = 1024**3, 1024**2
 NODES = "/sys/class/kfd/kfd/topology/nodes"
@@ -71,3 +71,18 @@ def test_files_below_the_bus():
 @pytest.mark.parametrize("text", ["", "-1", "1030792151", "much", "0"])
 def test_no_size_is_no_part(text):
     assert read_sysfs(FakeSource(files={"/sys/class/drm/card0/device/mem_info_vram_total": text})) == []
+
+
+def test_a_saved_kernel_log():
+    log = (
+        "[    3.1] [drm] amdgpu: 98304M of VRAM memory ready\n[    3.1] [drm] amdgpu: 15880M of GTT memory ready.\n"
+        "[    4.1] amdgpu 0000:03:00.0: amdgpu: 24560M of VRAM memory ready\n"
+        "[    4.1] amdgpu 0000:03:00.0: amdgpu: 64017M of GTT memory ready.\n"
+    )
+    assert [(part.pci_address, part.vram_bytes, part.gtt_bytes) for part in parse_dmesg(log)] == [
+        (None, 98304 * MIB, 15880 * MIB),
+        ("0000:03:00.0", 24560 * MIB, 64017 * MIB),
+    ]
+    assert parse_dmesg("[drm] amdgpu: 983") == parse_dmesg(None) == []
+    (part,) = read_sysfs(FakeSource(files={"/labkit-capture/dmesg.txt": log.splitlines()[0]}))
+    assert part.vram_bytes == 96 * GIB

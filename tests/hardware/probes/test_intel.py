@@ -79,3 +79,22 @@ def test_the_same_machine_in_other_words_is_not_counted_twice():
 def test_an_outlet_of_a_card_is_no_card():
     files = {"/sys/class/drm/card0-HDMI-A-1/device/vendor": "0x8086"}
     assert gpus(files) == ()
+
+
+@pytest.mark.parametrize("file", ["device/tile0/physical_vram_size_bytes", "lmem_total_bytes"])
+def test_the_drivers_size_belongs_to_the_only_card_that_lspci_lists(file):
+    source = FakeSource(
+        files={f"/sys/class/drm/card0/{file}": f"{12216 * MIB}\n"},
+        commands={"lspci": CommandOutput(0, captured("lspci-mm.txt"))},
+    )
+    finding = probe_intel(source)
+    assert [(gpu.name, gpu.memory_bytes) for gpu in finding.value] == [
+        ("Intel UHD Graphics 770", None),
+        ("Intel Arc B580", 12216 * MIB),
+    ]
+    assert (finding.sources["1.memory_bytes"].source, finding.sources["1.name"].source) == ("sysfs", "lspci")
+
+
+def test_the_drivers_size_alone_is_a_card():
+    (gpu,) = gpus({"/sys/class/drm/card0/device/tile0/physical_vram_size_bytes": f"{12216 * MIB}\n"})
+    assert (gpu.name, gpu.memory_bytes, gpu.unified) == (None, 12216 * MIB, False)

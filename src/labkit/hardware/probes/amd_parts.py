@@ -42,7 +42,7 @@ _INTEGRATED_VEGA = re.compile(r"\bvega (3|6|7|8|9|10|11) (mobile )?graphics\b")
 _CARD_WORDS = re.compile(r"\b(rx|navi\d*|instinct|firepro|polaris|ellesmere|baffin|arcturus|aldebaran|mi\d+[a-z]*)\b")
 _CARD_LINES = re.compile(r"\b(radeon pro (w|v|vii|duo)|radeon ai pro|radeon vii|vega (56|64|10|20)\b)")
 _GENERIC = {"amd", "ati", "radeon", "r", "tm", "graphics", "gpu", "advanced", "micro", "devices", "inc", "device"}
-_MIN_CARD_BYTES = GIB
+_SMALLEST_CARD_BYTES = GIB
 _LARGEST_WHOLE_CARD_BYTES = 32 * GIB
 
 
@@ -131,7 +131,7 @@ def is_worth_using(gpu: Gpu) -> bool:
         if gpu.architecture:
             return gpu.architecture in _STRONG_GFX
         return (gpu.memory_bytes or 0) >= 4 * GIB
-    return gpu.memory_bytes is None or gpu.memory_bytes >= _MIN_CARD_BYTES
+    return gpu.memory_bytes is None or gpu.memory_bytes >= _SMALLEST_CARD_BYTES
 
 
 def _memory(part: AmdPart, *, integrated: bool) -> tuple[int | None, int | None]:
@@ -170,13 +170,16 @@ def _by_size(part: AmdPart) -> tuple[bool | None, FactSource | None]:
 
     Firmware carves out whole GiB. Cards since Vega keep 16 MiB or more of theirs back, and none before had more than
     32 GiB, so a larger whole number is a carve-out. A GTT of whole GiB above it was set by hand, which owners of
-    integrated parts do; the driver's own default is a share of system memory.
+    integrated parts do; the driver's own default is a share of system memory. No card that the driver knows has less
+    than 1 GiB.
     """
     vram, gtt = part.vram_bytes, part.gtt_bytes
     if not vram:
         return None, None
     if vram % GIB == GIB - 16 * MIB:
         return False, FactSource("table", "a card's memory: whole GiB less 16 MiB")
+    if vram <= _SMALLEST_CARD_BYTES // 2 and vram % (32 * MIB) == 0:
+        return True, FactSource("table", "a carve-out smaller than any card's memory")
     gtt_by_hand = bool(gtt) and gtt > vram and gtt >= 16 * GIB and gtt % GIB == 0
     if vram % GIB == 0 and (vram > _LARGEST_WHOLE_CARD_BYTES or gtt_by_hand):
         return True, FactSource("table", "a carve-out of whole GiB, as no card of this size reports")

@@ -4,12 +4,15 @@ KFD's location_id is bus, device and function in 16 bits; its memory banks of he
 memory, or what an integrated one may take. Sources: the kernel's amdgpu and kfd documentation.
 """
 
+import re
 from dataclasses import dataclass, replace
 
+from labkit.hardware.capture_paths import DMESG
 from labkit.hardware.probes.amd_parts import AmdPart
 from labkit.hardware.probes.pci import hex_id, normal_slot
 from labkit.hardware.probes.text import key_values, number, whole_pages, without_cut_line
 from labkit.hardware.source import Source
+from labkit.units import MIB
 
 VENDOR_ID = "0x1002"
 _CARDS = ("/sys/class/drm/card*/device/mem_info_vram_total", "/sys/bus/pci/devices/*/mem_info_vram_total")
@@ -17,6 +20,7 @@ _NODES = (
     "/sys/class/kfd/kfd/topology/nodes/*/properties",
     "/sys/devices/virtual/kfd/kfd/topology/nodes/*/properties",
 )
+_READY = re.compile(r"amdgpu(?: ([0-9a-f]{4}:[0-9a-f:.]+):)?.*?\b(\d{1,7})M of (VRAM|GTT) memory ready")
 _FRAME_BUFFER_HEAPS = (1, 2)  # HSA_MEM_HEAP_TYPE_FB_PUBLIC, HSA_MEM_HEAP_TYPE_FB_PRIVATE
 
 
@@ -39,7 +43,19 @@ def read_sysfs(source: Source) -> list[AmdPart]:
         if not own and len(nodes) == len(folders) == 1:
             own = [nodes[0].part]
         parts += _with_nodes(card, own)
-    return parts or [node.part for node in nodes]
+    return parts or [node.part for node in nodes] or parse_dmesg(source.read(DMESG))
+
+
+def parse_dmesg(text: str | None) -> list[AmdPart]:
+    """From a saved kernel log: `amdgpu 0000:c5:00.0: amdgpu: 98304M of VRAM memory ready`, and the same of GTT."""
+    parts: list[AmdPart] = []
+    for match in _READY.finditer(text or ""):
+        slot, size = normal_slot(match[1]), int(match[2]) * MIB
+        if match[3] == "VRAM":
+            parts.append(AmdPart(pci_address=slot, vram_bytes=size, driver="amdgpu"))
+        elif parts and parts[-1].gtt_bytes is None and parts[-1].pci_address == slot:
+            parts[-1] = replace(parts[-1], gtt_bytes=size)
+    return parts
 
 
 def gfx_name(target_version: int) -> str:

@@ -27,6 +27,9 @@ def probe_intel(source: Source) -> Finding[tuple[Gpu, ...]]:
     if not gpus:
         gpus, origin = _from_lspci(source), "lspci"
     facts = facts_of(gpus, origin)
+    if origin == "lspci":
+        gpus, more = _with_lone_size(gpus, source)
+        facts |= more
     if not gpus or any(gpu.memory_bytes is None and not gpu.unified for gpu in gpus):
         output = source.run(XPU_SMI)
         gpus, told = _with_xpu_smi(gpus, output.stdout if output else None)
@@ -77,6 +80,24 @@ def _from_lspci(source: Source) -> list[Gpu]:
         )
         for device in display_devices(source, "intel")
     ]
+
+
+def _with_lone_size(gpus: list[Gpu], source: Source) -> tuple[list[Gpu], dict[str, FactSource]]:
+    """The driver's size of the only card there is, where a capture has it without the rest of sysfs."""
+    folders = sorted({path.partition("/tile")[0].removesuffix("/lmem_total_bytes") for path in _size_files(source)})
+    cards = [index for index, gpu in enumerate(gpus) if gpu.unified is False] or [len(gpus)]
+    if len(folders) != 1 or len(cards) != 1 or (memory := _memory(source, folders[0])) is None:
+        return gpus, {}
+    listed = [*gpus, Gpu(vendor="intel", unified=False)] if cards[0] == len(gpus) else list(gpus)
+    listed[cards[0]] = replace(listed[cards[0]], memory_bytes=memory)
+    new = facts_of([listed[cards[0]]], "sysfs") if cards[0] == len(gpus) else {}
+    facts = {f"{cards[0]}.{key.partition('.')[2]}": fact for key, fact in new.items()}
+    return listed, {**facts, f"{cards[0]}.memory_bytes": FactSource("reported", "sysfs")}
+
+
+def _size_files(source: Source) -> list[str]:
+    places = ("/sys/class/drm/card*", "/sys/class/drm/card*/device")
+    return [path for place in places for pattern in _MEMORY_FILES for path in source.glob(f"{place}/{pattern}")]
 
 
 def _with_xpu_smi(gpus: list[Gpu], text: str | None) -> tuple[list[Gpu], set[str]]:
