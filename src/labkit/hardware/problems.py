@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from labkit.hardware.merge import is_gpu, is_weak
+from labkit.hardware.probes.apple_memory import ASSUMPTION
 from labkit.hardware.probes.native import rebuild_command
-from labkit.hardware.profile import Gpu, HardwareProfile, Memory, Problem, is_busy
+from labkit.hardware.profile import Gpu, HardwareProfile, Memory, NativeCore, Problem, is_busy
 from labkit.hardware.tiers import advised_tier, backends_for
 from labkit.units import GIB, render_bytes
 
@@ -13,6 +14,13 @@ LOW_DISK_BYTES = 5 * GIB
 # Without these instruction sets a core is several times slower; without the others somewhat.
 _ESSENTIAL = ("avx2", "dotprod")
 _HELPFUL = ("avx512", "matmul_int8")
+# Environment variables that choose among a backend's devices.
+_SELECTORS = {
+    "CUDA": "CUDA_VISIBLE_DEVICES",
+    "ROCm": "HIP_VISIBLE_DEVICES",
+    "Vulkan": "GGML_VK_VISIBLE_DEVICES",
+    "SYCL": "ONEAPI_DEVICE_SELECTOR",
+}
 _RAISE_MEMORY = {
     "kubernetes": "raise resources.limits.memory of the pod",
     "docker": "raise it: docker run --memory=...",
@@ -25,7 +33,7 @@ _CHANGE_FOLDER = "make it writable, or choose another: LABKIT_HOME=~/labkit-data
 
 def find_problems(profile: HardwareProfile) -> tuple[Problem, ...]:
     """Every problem that the profile itself shows, errors first."""
-    rules = (_system, _processor, _memory, _gpus, _core, _storage)
+    rules = (_system, _processor, _memory, _gpus, _assumed, _core, _storage)
     found = [problem for rule in rules for problem in rule(profile)]
     return by_severity(found)
 
@@ -102,6 +110,14 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
         )
 
 
+def _assumed(profile: HardwareProfile) -> Iterator[Problem]:
+    for index, gpu in enumerate(profile.gpus):
+        fact = profile.sources.get(f"gpus.{index}.memory_bytes")
+        if fact and fact.source.startswith(ASSUMPTION) and gpu.memory_bytes is not None:
+            what = f"{render_bytes(gpu.memory_bytes)} for {gpu.name or 'the GPU'} is an {fact.source}"
+            yield Problem("note", what, "on the Mac, a core with Metal says how much it is: labkit doctor")
+
+
 def _beyond(memory: Memory) -> str:
     return "slows down" if (memory.limit_source or "").endswith("memory.high") else "ends"
 
@@ -114,6 +130,11 @@ def _gpus(profile: HardwareProfile) -> Iterator[Problem]:
         reported.add(gpu.vendor)
         if problem := _unused(profile, gpu, gpu.vendor):
             yield problem
+
+
+def _hidden_by(core: NativeCore) -> str:
+    names = [_SELECTORS[backend] for backend in core.backends if backend in _SELECTORS]
+    return f"see whether {' or '.join(names) or 'its driver'} hides it"
 
 
 def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
@@ -130,7 +151,7 @@ def _unused(profile: HardwareProfile, gpu: Gpu, vendor: str) -> Problem | None:
     if profile.native_core and backends_for(vendor) & set(profile.native_core.backends):
         if not profile.usable_gpus:
             return None  # the rule for a core that finds no device says it
-        return Problem("note", f"the installed core does not list {name}", "see whether CUDA_VISIBLE_DEVICES hides it")
+        return Problem("note", f"the installed core does not list {name}", _hidden_by(profile.native_core))
     what = f"{name} is here, and the installed core is built without {title}: models run on the processor"
     if profile.usable_gpus:
         what = f"{name} is not used: the installed core is built without {title}"

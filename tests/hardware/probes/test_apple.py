@@ -5,6 +5,7 @@ import pytest
 from fakes.source import FakeSource, load_machine
 from labkit.hardware.detect import probe_machine
 from labkit.hardware.probes import apple
+from labkit.hardware.problems import find_problems
 from labkit.hardware.source import CommandOutput
 
 GIB = 1024**3
@@ -113,6 +114,9 @@ def test_reports_alone_are_enough():
     assert (found.tier, gpu.name, gpu.unified) == ("apple-silicon", "Apple M1 Pro", True)
     assert (found.memory.physical_bytes, gpu.memory_bytes) == (16 * GIB, 16 * GIB * 2 // 3)
     assert "assumption" in found.sources["gpus.0.memory_bytes"].source
+    assert [p.what for p in find_problems(found)] == [
+        "10.7 GiB for Apple M1 Pro is an assumption: Metal grants two thirds of memory below 36 GB"
+    ]
     assert found.sources["memory.physical_bytes"].source == "system_profiler"
 
 

@@ -71,5 +71,11 @@ def test_threads_per_core_follow_from_the_counts():
     )
 
 
+def test_cores_of_one_thread_are_as_many_as_their_threads():
+    found = probe_cpu(load_machine("asahi-m1-pro"))
+    assert (found.value.physical_cores, found.value.logical_cores) == (10, 10)
+    assert found.sources["physical_cores"].source == "one thread on each core"
+
+
 def test_without_lscpu_its_answer_is_empty():
     assert ask_lscpu(FakeSource()).architecture is None

@@ -44,7 +44,7 @@ def _linux(source: Source) -> tuple[Layers, tuple[Problem, ...]]:
     topology = probe_topology(source, listed.vendor)
     layers: Layers = [(listed, "/proc/cpuinfo"), (topology.cpu, "sysfs"), (_allowed(source), "/proc/self/status")]
     if chip := chip_name(source):
-        layers.insert(0, (Cpu(model_name=chip, vendor="Apple"), "device tree"))
+        layers.insert(0, (Cpu(model_name=chip, vendor="Apple", threads_per_core=1), "device tree"))
     nodes = topology.nodes_without_cores
     known, _ = first_known(layers)
     if not all(getattr(known, name) for name in _WANTED):
@@ -84,8 +84,10 @@ def _counted(source: Source) -> Cpu:
 
 
 def _with_threads(cpu: Cpu, sources: dict[str, FactSource]) -> tuple[Cpu, dict[str, FactSource]]:
-    """Threads per core from the two counts, where nobody said it and the cores are of one kind."""
+    """The third of threads per core and the two counts, where two of them tell it."""
     logical, physical = cpu.logical_cores, cpu.physical_cores
+    if logical and not physical and cpu.threads_per_core == 1:
+        return replace(cpu, physical_cores=logical), {**sources, "physical_cores": _by("one thread on each core")}
     if cpu.threads_per_core or not logical or not physical or logical % physical:
         return cpu, sources
     return replace(cpu, threads_per_core=logical // physical), {**sources, "threads_per_core": _by("core counts")}
