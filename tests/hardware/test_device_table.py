@@ -53,7 +53,7 @@ def test_every_row_is_found_with_each_of_its_sizes_and_with_no_other(device):
         "NVIDIA GeForce GTX 1650 SUPER", "NVIDIA GeForce GTX 1660 SUPER", "NVIDIA GeForce RTX 5090 Laptop GPU",
         "NVIDIA GeForce RTX 4070 Ti SUPER Founders", "GA106M [GeForce RTX 3060 Mobile / Max-Q]",
         "NVIDIA H100 80GB HBM2e", "NVIDIA H800 80GB HBM3", "NVIDIA H200 NVL", "NVIDIA GH200 144G HBM3e",
-        "NVIDIA GB200", "NVIDIA A100-SXM-64GB", "NVIDIA A100X", "NVIDIA A100-SXM4-80GB MIG 1g.10gb",
+        "NVIDIA A100-SXM-64GB", "NVIDIA A100X", "NVIDIA A100-SXM4-80GB MIG 1g.10gb",
         "Tesla P100-PCIE-12GB", "Tesla V100S-PCIE-32GB", "NVIDIA RTX PRO 6000 Blackwell Server Edition",
         "NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "NVIDIA Graphics Device", "Graphics Device",
         "NVIDIA GeForce RTX 3060 ...", "AMD Radeon Graphics", "AMD Radeon RX 7900M", "AMD Radeon RX 7600M XT",
@@ -204,6 +204,15 @@ def test_a_unified_part_with_less_memory_than_sold_is_still_that_part():
     assert bandwidth("NVIDIA GB10", memory_bytes=127600748 * 1024) == 273
     assert bandwidth("Radeon 8060S Graphics", memory_bytes=31 * GIB) == 256
     assert bandwidth("Apple M1", memory_bytes=4 * GIB) == 68
+
+
+def test_a_chips_name_without_its_board_is_known_as_far_as_the_boards_agree():
+    found = find_device("Orin (nvgpu)")
+    assert found is not None
+    assert (found.compute_capability, found.memory_gib) == ("8.7", ())
+    found = find_device("NVIDIA Jetson AGX Orin Developer Kit", memory_bytes=30 * GIB)
+    assert found is not None
+    assert found.name == "NVIDIA Jetson AGX Orin 32GB"
 
 
 def test_the_bandwidth_of_an_integrated_part_with_fitted_memory_is_unknown():

@@ -53,8 +53,17 @@ def test_a_unified_part_is_told_apart_by_the_systems_memory_and_named_by_its_boa
     memory = Memory(physical_bytes=int(61.3 * GIB))
     (gpu,), _ = fill_gpus([orin], TABLE, memory, "NVIDIA Jetson AGX Orin Developer Kit")
     assert gpu.compute_capability == "8.7"
-    (gpu,), _ = fill_gpus([orin], TABLE, memory, "Raspberry Pi 5")
-    assert gpu == orin
+    thor = Gpu(vendor="nvidia", name="Unheard of (nvgpu)", unified=True)
+    assert fill_gpus([thor], TABLE, memory, "Raspberry Pi 5") == ((thor,), {})
+
+
+def test_a_name_that_a_table_cut_is_completed_with_its_source():
+    cut = Gpu(vendor="nvidia", name="NVIDIA GeForce RTX 3060 ...", memory_bytes=6 * GIB, unified=False)
+    (gpu,), sources = fill_gpus([cut], TABLE, Memory())
+    assert (gpu.name, gpu.peak_bandwidth_bytes_per_second) == ("NVIDIA GeForce RTX 3060 Laptop", 336e9)
+    assert sources["0.name"].origin == "table"
+    (gpu,), _ = fill_gpus([Gpu(vendor="nvidia", name="NVIDIA GeForce RTX 3060 ...")], TABLE, Memory())
+    assert gpu.name == "NVIDIA GeForce RTX 3060 ..."
 
 
 def test_memory_soldered_to_a_chip_has_the_chips_bandwidth():

@@ -29,6 +29,8 @@ def fill_gpus(
         names = _FACTS_OF_A_SLICE if gpu.mig else _FACTS
         wanted = [name for name in names if getattr(gpu, name) is None] if facts else []
         new = {name: value for name in wanted if (value := getattr(facts, name)) is not None}
+        if facts and (gpu.name or "").endswith("..."):  # a table cut it, and only one part begins like this
+            new["name"] = facts.name
         filled.append(replace(gpu, **new))
         for name in new:
             sources[f"{index}.{name}"] = _source(facts, table)

@@ -81,6 +81,7 @@ def _outputs(source: Source) -> Iterator[_Reading]:
     asked: tuple[Callable[[Source], CommandOutput | None], ...] = (
         _query,
         lambda source: _run(source, ["-q", "-x"]),
+        lambda source: _run(source, ["-q"]),
         lambda source: _run(source, []),
         lambda source: _run(source, ["-L"]),
     )
