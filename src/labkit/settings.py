@@ -37,7 +37,7 @@ class Settings:
 
     @property
     def catalog_folder(self) -> Path:
-        """Catalogue files (*.json) that a user drops in are found here."""
+        """Catalogue files (*.json, *.toml) that a user drops in are found here."""
         return self.data_folder / "catalog"
 
     @property

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
-
-import typer
+from typing import TYPE_CHECKING, cast
 
 from labkit.cli import output
+from labkit.cli import recommend_options as options
 from labkit.errors import InputError, InsufficientMemoryError
 
 if TYPE_CHECKING:
@@ -16,49 +15,21 @@ if TYPE_CHECKING:
     from labkit.recommend import Goal, Wish
     from labkit.settings import Settings
 
-MOST_CONTEXT_TOKENS = 10_000_000
-MOST_SLOTS = 256
-
 
 def recommend(
-    goal: str = typer.Option("chat", help="What for: chat, code, reasoning, tools, vision or embedding."),
-    ctx: int | None = typer.Option(
-        None,
-        "--ctx",
-        min=256,
-        max=MOST_CONTEXT_TOKENS,
-        metavar="TOKENS",
-        help="Context of one conversation.  [default: 8192, for embedding 2048]",
-    ),
-    slots: int = typer.Option(1, "--slots", min=1, max=MOST_SLOTS, help="Conversations at once, each with that."),
-    min_speed: float | None = typer.Option(
-        None, "--min-speed", min=0, metavar="TOK/S", help="Leave out slower models.  [default: 8, for tools 15]"
-    ),
-    licenses: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--license", metavar="NAME", help="Only these: SPDX ids, permissive, commercial-ok; several with commas."
-        ),
-    ] = None,
-    disk: str | None = typer.Option(
-        None, "--disk", metavar="SIZE", help="Room for files, such as 20GB.  [default: what is free here]"
-    ),
-    top: int = typer.Option(5, "--top", min=1, max=100, help="How many to name."),
-    profile: str | None = typer.Option(
-        None, "--profile", metavar="NAME|FILE", help="Another machine: one that labkit knows, or a profile."
-    ),
-    like: Annotated[
-        Path | None,
-        typer.Option("--like", metavar="FILE|DIR", help="Another machine: a profile, or a bundle of `doctor`."),
-    ] = None,
-    why: bool = typer.Option(False, "--why", help="Say why for each, and what was left out for which reason."),
-    why_not: str | None = typer.Option(
-        None, "--why-not", metavar="MODEL[:QUANT]", help="Say why this one is not named, or where it stands."
-    ),
-    explain: str | None = typer.Option(
-        None, "--explain", metavar="MODEL[:QUANT]", help="Print every term of its memory and speed."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
+    goal: options.Goal = "chat",
+    ctx: options.Ctx = None,
+    slots: options.Slots = 1,
+    min_speed: options.MinSpeed = None,
+    licenses: options.Licenses = None,
+    disk: options.Disk = None,
+    top: options.Top = 5,
+    profile: options.Profile = None,
+    like: options.Like = None,
+    why: options.Why = False,
+    why_not: options.WhyNot = None,
+    explain: options.Explain = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Recommend models that fit this machine, by published scores, one of each lineage.
 
