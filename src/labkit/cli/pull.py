@@ -31,6 +31,7 @@ def pull(
 
     Example: labkit pull qwen3-8b --dry-run
     """
+    from dataclasses import replace
     from pathlib import Path
 
     from labkit.settings import load_settings
@@ -44,7 +45,7 @@ def pull(
         machine = _machine(settings)
         plan = _plan(name, settings, store, machine, with_projector=projector)
         if dry_run and as_json:
-            output.print_json(plan)
+            output.print_json(replace(plan, beginning=b""))
             return
         if not as_json:
             _print_plan(plan)

@@ -112,6 +112,14 @@ class Part:
         if self._unsynced >= SYNC_BYTES:
             self.sync()
 
+    def write_across(self, offset: int, data: bytes) -> None:
+        """As `write`, over the ends of pieces; the pieces behind the first must have nothing yet."""
+        view = memoryview(data)
+        while view:
+            room = PIECE_BYTES - offset % PIECE_BYTES
+            self.write(offset, view[:room])
+            offset, view = offset + len(view[:room]), view[room:]
+
     def read(self, offset: int, num_bytes: int) -> bytes:
         """Bytes that have arrived."""
         return pread(self._data, num_bytes, offset)
@@ -198,14 +206,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ForeignProgress:
-    """What another process has of a part."""
+    """What another process has, or left, of a part: all in all, and from the start without a gap."""
 
     received_bytes: int
     process_id: int | None
+    prefix_bytes: int = 0
 
 
 def foreign_progress(folder: Path, name: str) -> ForeignProgress:
-    """How far the process that holds a part is. Reads a small file; zeros when it cannot be read."""
+    """How far a part is, whoever holds it. Reads a small file; zeros when it cannot be read."""
     try:
         content = (folder / f"{name}.progress").read_bytes()
         *_, process_id = _HEADER.unpack_from(content)
@@ -213,7 +222,13 @@ def foreign_progress(folder: Path, name: str) -> ForeignProgress:
         return ForeignProgress(0, None)
     table = content[HEADER_BYTES:]
     whole = len(table) - len(table) % _ENTRY.size
-    return ForeignProgress(sum(received for received, _ in _ENTRY.iter_unpack(table[:whole])), process_id)
+    received = [entry[0] for entry in _ENTRY.iter_unpack(table[:whole])]
+    prefix = 0
+    for num_bytes in received:
+        prefix += num_bytes
+        if num_bytes < PIECE_BYTES:
+            break
+    return ForeignProgress(sum(received), process_id, prefix)
 
 
 def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:

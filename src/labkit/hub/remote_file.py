@@ -1,6 +1,7 @@
 """The beginning of a file on a hub, as a file that can be read: a model's header without its weights."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from labkit.errors import DownloadError
 from labkit.hub.part import Span
@@ -14,10 +15,16 @@ TRIES = 3
 
 
 class RemoteFile:
-    """Sequential reading over range requests. Fetches ahead in growing steps; nothing is written to disk."""
+    """Sequential reading over range requests. Fetches ahead in growing steps; nothing is written to disk.
 
-    def __init__(self, locate: Callable[[], Location], name: str) -> None:
+    `here` is a file whose first `here_bytes` are the same: they are not fetched again.
+    """
+
+    def __init__(
+        self, locate: Callable[[], Location], name: str, *, here: Path | None = None, here_bytes: int = 0
+    ) -> None:
         self._locate, self._name = locate, name
+        self._here, self._here_bytes = here, here_bytes
         location = locate()
         self._source = Source(location)
         self.size_bytes = location.size_bytes
@@ -36,6 +43,11 @@ class RemoteFile:
         self._position += len(data)
         return data
 
+    @property
+    def beginning(self) -> bytes:
+        """Everything that was read of it so far, from the start."""
+        return bytes(self._buffer)
+
     def _step(self) -> int:
         return FIRST_BYTES if not self._buffer else NEXT_BYTES
 
@@ -43,6 +55,8 @@ class RemoteFile:
         import httpx2
 
         end = min(len(self._buffer) + num_bytes, self.size_bytes)
+        if self._here is not None and self._read_here(self._here, min(end, self._here_bytes)):
+            return
         trouble = ""
         for _ in range(TRIES):
             try:
@@ -60,3 +74,16 @@ class RemoteFile:
             except httpx2.HTTPError as error:
                 trouble = f"the connection broke ({error or type(error).__name__})"
         raise DownloadError(f"the header of {self._name} cannot be read: {trouble}", hint="try again later")
+
+    def _read_here(self, path: Path, end: int) -> bool:
+        """Whether it had more than the buffer."""
+        start = len(self._buffer)
+        if end <= start:
+            return False
+        try:
+            with path.open("rb") as file:
+                file.seek(start)
+                self._buffer += file.read(end - start)
+        except OSError:  # it was finished, or removed, meanwhile
+            return False
+        return len(self._buffer) > start

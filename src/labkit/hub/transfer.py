@@ -47,6 +47,7 @@ class Download:
         sha256: what the content must have; None when the hub does not say, then the content names itself.
         parts_folder: where the part lies, on the same file system as `target_of`'s answer.
         target_of: the final place of content with a given hash.
+        beginning: of the content, what the caller has fetched already.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Download:
     sha256: str | None
     parts_folder: Path
     target_of: Callable[[str], Path]
+    beginning: bytes = b""
 
     @property
     def key(self) -> str:
@@ -85,6 +87,8 @@ def download(
         if task.sha256 and (target := task.target_of(task.sha256)).exists():  # made while we waited
             part.discard()
             return target
+        if not part.received_bytes:
+            part.write_across(0, task.beginning)
         return _fetch_and_check(part, task, on_progress, connections, stall_seconds)
     finally:
         part.close()
@@ -211,11 +215,7 @@ class _Fetch:
                 self._pause(trouble, seconds, progressed=start > before)
 
     def _write(self, offset: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            room = PIECE_BYTES - offset % PIECE_BYTES
-            self._part.write(offset, view[:room])
-            offset, view = offset + len(view[:room]), view[room:]
+        self._part.write_across(offset, data)
         self._trouble, self._fruitless = "", 0
         with self._arrived:
             self._arrived.notify()

@@ -80,6 +80,7 @@ def _fetch(plan: PullPlan, file: HubFile, store: Store, done: int, on_progress: 
         sha256=file.sha256 or (location.sha256 if location else None),
         parts_folder=store.layout.parts,
         target_of=store.layout.blob,
+        beginning=plan.beginning if file == plan.files[0] else b"",
     )
     return download(task, report).name
 

@@ -1,13 +1,14 @@
 """What a pull will do, before it does it: which commit, which files, how large, and whether they will run here."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.catalog import Catalog, CatalogFile, CatalogModel, load_catalog, nearest
 from labkit.errors import InputError, IntegrityError, ModelNotFoundError
 from labkit.estimate import ContextSettings, Machine, Placement, Weights, place, weights_of_file
-from labkit.gguf import FileFacts, check_header, file_facts, parse_header
+from labkit.gguf import FileFacts, GgufHeader, check_header, file_facts, parse_header
+from labkit.gguf import read_header as read_local_header
 from labkit.hub import (
     HubFile,
     HubName,
@@ -57,6 +58,7 @@ class PullPlan:
         placement: where it would go on this machine; None when that cannot be told.
         missing_bytes: what has to be fetched; `free_bytes` of disk are there.
         notes: what a person should know.
+        beginning: of the first file, what reading its header has fetched already; not fetched again.
     """
 
     name: str
@@ -70,6 +72,7 @@ class PullPlan:
     missing_bytes: int = 0
     free_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    beginning: bytes = field(default=b"", repr=False)
 
     @property
     def all_files(self) -> tuple[HubFile, ...]:
@@ -136,7 +139,7 @@ def make_plan(
         notes=_notes(wanted, repository),
     )
     plan = disk_facts(plan, store)
-    return _with_verdict(plan, machine) if read_header else plan
+    return _with_verdict(plan, store, machine) if read_header else plan
 
 
 def disk_facts(plan: PullPlan, store: Store) -> PullPlan:
@@ -235,17 +238,29 @@ def _notes(wanted: Wanted, repository: Repository) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _with_verdict(plan: PullPlan, machine: Machine | None) -> PullPlan:
-    """The header, read from the hub, and what follows from it."""
-    repository, first = plan.repository, plan.files[0]
-    remote = RemoteFile(lambda: locate(repository, first), first.name)
-    header = check_header(parse_header(remote, first.name, remote.size_bytes))  # pyright: ignore[reportArgumentType]
-    facts = file_facts(header)
+def _with_verdict(plan: PullPlan, store: Store, machine: Machine | None) -> PullPlan:
+    """The header, read from what is here or else from the hub, and what follows from it."""
+    header, beginning = _read_header(plan, store)
+    facts = file_facts(check_header(header))
+    plan = replace(plan, beginning=beginning)
     if machine is None:
         return replace(plan, facts=facts)
     trained = facts.architecture.context_tokens or VERDICT_CONTEXT_TOKENS
     context = ContextSettings(min(VERDICT_CONTEXT_TOKENS, trained))
     return replace(plan, facts=facts, placement=place(facts.architecture, _weights(plan, facts), machine, context))
+
+
+def _read_header(plan: PullPlan, store: Store) -> tuple[GgufHeader, bytes]:
+    """The header, and the beginning of the file where it had to be fetched."""
+    repository, first = plan.repository, plan.files[0]
+    blob = store.layout.blob(first.sha256) if first.sha256 else None
+    if blob is not None and blob.exists():
+        return read_local_header(blob), b""
+    part = store.layout.parts / f"{first.sha256}.part"
+    here = foreign_progress(store.layout.parts, first.sha256).prefix_bytes if first.sha256 else 0
+    remote = RemoteFile(lambda: locate(repository, first), first.name, here=part, here_bytes=here)
+    header = parse_header(remote, first.name, remote.size_bytes)  # pyright: ignore[reportArgumentType]
+    return header, remote.beginning
 
 
 def _weights(plan: PullPlan, facts: FileFacts) -> Weights:

@@ -7,9 +7,10 @@ is written down. Faults are taken from a list, one for each request for a file's
 import contextlib
 import hashlib
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -84,6 +85,7 @@ class HubBox:
     bytes_per_second: float | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     digests: dict[tuple[str, str], str] = field(default_factory=dict)
+    open_connections: Callable[[], list[socket.socket]] = list
 
     def digest(self, repo: str, name: str) -> str:
         key = (repo, name)
@@ -105,6 +107,12 @@ class HubBox:
         with self.lock:
             self.sent_bytes += num_bytes
 
+    def break_connections(self) -> None:
+        """Close every connection to the storage, whatever is on its way."""
+        for connection in self.open_connections():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     @property
     def ranges(self) -> list[str | None]:
         """The ranges that the storage was asked for, in order."""
@@ -121,6 +129,7 @@ def hub_box(repositories: dict[str, BoxRepository]) -> Iterator[HubBox]:
     box = HubBox(repositories)
     servers = [_Server(("127.0.0.1", 0), _handler(box, answer)) for answer in (_answer_hub, answer_storage)]
     box.url, box.storage_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
+    box.open_connections = servers[1].open_connections
     threads = [threading.Thread(target=server.serve_forever, args=(0.05,)) for server in servers]
     for thread in threads:
         thread.start()
@@ -141,7 +150,16 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, *args) -> None:
         self.stopping = threading.Event()
+        self._open: list[socket.socket] = []
         super().__init__(*args)
+
+    def process_request(self, request, client_address) -> None:
+        self._open.append(request)
+        super().process_request(request, client_address)
+
+    def open_connections(self) -> list[socket.socket]:
+        self._open = [connection for connection in self._open if connection.fileno() >= 0]
+        return self._open
 
     def handle_error(self, request, client_address) -> None:  # clients that leave are the point of many tests
         pass

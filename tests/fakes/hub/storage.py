@@ -132,7 +132,7 @@ def _send_body(
     fault: Fault | None,
 ) -> None:
     start, end = span
-    if fault is None and isinstance(content, Path) and box.bytes_per_second is None:
+    if fault is None and isinstance(content, Path):
         _send_file(box, handler, content, start, end)
         return
     body = _read(content, start, end)
@@ -155,11 +155,14 @@ def _send_file(box: "HubBox", handler: BaseHTTPRequestHandler, path: Path, start
     handler.wfile.flush()
     with path.open("rb") as file:
         while start < end:
-            sent = os.sendfile(handler.connection.fileno(), file.fileno(), start, min(end - start, 4 * 1024 * 1024))
+            most = _PIECE if box.bytes_per_second else 4 * 1024 * 1024
+            sent = os.sendfile(handler.connection.fileno(), file.fileno(), start, min(end - start, most))
             if not sent:
                 return
             box.count(sent)
             start += sent
+            if box.bytes_per_second:
+                time.sleep(sent / box.bytes_per_second)
 
 
 def _send_slowly(box: "HubBox", handler: BaseHTTPRequestHandler, body: bytes) -> None:
