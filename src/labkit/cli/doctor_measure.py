@@ -41,7 +41,21 @@ def _calibrated(settings: Settings, found: HardwareProfile, show: Callable[[floa
 
     if not found.can_run_models:
         return found
+    if _is_crowded(found):
+        load = f"load average {found.os.load_average:.1f} on {found.cpu.logical_cores} cores"
+        what = f"the native core was not measured: with {load} it would take minutes and say little"
+        return _noted(found, Problem("note", what, "when the other work is done, type again: labkit doctor"))
     try:
         return replace(found, calibration=calibrate(settings, show))
     except LabkitError as error:
-        return replace(found, problems=(*found.problems, Problem("note", error.message, error.hint)))
+        return _noted(found, Problem("note", error.message, error.hint))
+
+
+def _is_crowded(found: HardwareProfile) -> bool:
+    """Whether other work wants every core: threads of the core would wait for each other at every barrier."""
+    load, cores = found.os.load_average, found.cpu.logical_cores
+    return load is not None and cores is not None and load > cores
+
+
+def _noted(found: HardwareProfile, problem: Problem) -> HardwareProfile:
+    return replace(found, problems=(*found.problems, problem))

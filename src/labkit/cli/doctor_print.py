@@ -14,7 +14,7 @@ _MARKS = {"error": ("error", "bold red"), "warning": ("warning", "yellow"), "not
 
 
 def print_report(profile: "HardwareProfile", *, heading: str = "", sources: bool = False) -> None:
-    """The whole report. `heading`: a line before it; `sources`: also every fact with where it comes from."""
+    """The whole report. `heading`: of a captured machine, before it; `sources`: every fact with where it is from."""
     from rich.text import Text
 
     from labkit.cli.doctor_report import report_groups
@@ -22,7 +22,7 @@ def print_report(profile: "HardwareProfile", *, heading: str = "", sources: bool
 
     if heading:
         _print_line(Text(heading))
-    for group in report_groups(profile):
+    for group in report_groups(profile, captured=bool(heading)):
         _print_line(Text(group.title, style="bold"))
         for label, value in group.rows:
             _print_row(label, value)

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labkit.hardware import BandwidthMeasurement, Gpu, HardwareProfile, tier_name
+from labkit.hardware.supposed import supposed_gpus
 from labkit.units import render_bandwidth, render_bytes
 
 UNKNOWN = "unknown"
+_VENDOR_NAMES = {"amd": "AMD", "nvidia": "NVIDIA", "intel": "Intel", "apple": "Apple"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +20,17 @@ class Group:
     rows: tuple[tuple[str, str], ...]
 
 
-def report_groups(profile: HardwareProfile) -> list[Group]:
-    """Machine, Memory, GPU, Native core, Measured, Tier: in this order, each with at least one row."""
+def report_groups(profile: HardwareProfile, *, captured: bool = False) -> list[Group]:
+    """Machine, Memory, GPU, Native core, Measured, Tier: in this order, each with at least one row.
+
+    `captured`: another machine's texts were read: what is missing was not in them, and cannot be made up for here.
+    """
     return [
         Group("Machine", tuple(_machine(profile))),
         Group("Memory", tuple(_memory(profile))),
         Group("GPU", tuple(_gpus(profile)) or (("none found", ""),)),
-        Group("Native core", tuple(_core(profile))),
-        Group("Measured", tuple(_measured(profile.measured))),
+        Group("Native core", tuple(_core(profile, "not in the capture" if captured else "not asked"))),
+        Group("Measured", (("nothing", "a capture holds none"),) if captured else tuple(_measurements(profile))),
         Group("Tier", ((tier_name(profile), _tier_reason(profile)),)),
     ]
 
@@ -64,6 +69,8 @@ def _machine(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
     yield "cores", _cores(profile)
     if cpu.features:
         yield "features", " ".join(cpu.features)
+    if system.power_source:
+        yield "power", system.power_source
     if profile.storage.free_bytes is not None:
         yield "disk", f"{render_bytes(profile.storage.free_bytes)} free for models"
 
@@ -74,9 +81,13 @@ def _hypervisor(name: str | None) -> str:
 
 def _cores(profile: HardwareProfile) -> str:
     cpu = profile.cpu
+    if not (cpu.physical_cores or cpu.logical_cores or cpu.performance_cores):
+        return UNKNOWN
     parts = [f"{cpu.physical_cores or UNKNOWN} physical", f"{cpu.logical_cores or UNKNOWN} logical"]
     if cpu.performance_cores and cpu.efficiency_cores:
         parts.append(f"{cpu.performance_cores} performance + {cpu.efficiency_cores} efficiency")
+    if cpu.numa_nodes and cpu.numa_nodes > 1:
+        parts.append(f"{cpu.numa_nodes} memory nodes")
     if cpu.quota_cores:
         parts.append(f"quota {cpu.quota_cores:g}")
     return f"{', '.join(parts)}; models use {cpu.usable_cores}"
@@ -95,7 +106,7 @@ def _memory(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
 
 def _gpus(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
     for index, gpu in enumerate(profile.gpus):
-        parts = [gpu.name or f"{gpu.vendor or UNKNOWN} GPU", _gpu_memory(gpu)]
+        parts = [gpu.name or f"GPU of {_VENDOR_NAMES.get(gpu.vendor or '', gpu.vendor or UNKNOWN)}", _gpu_memory(gpu)]
         parts += [f"compute {gpu.compute_capability}"] if gpu.compute_capability else []
         parts += [gpu.architecture] if gpu.architecture else []
         parts += [f"driver {gpu.driver}"] if gpu.driver else []
@@ -114,10 +125,10 @@ def _gpu_memory(gpu: Gpu) -> str:
     return f"{render_bytes(gpu.memory_bytes)}{kind}{free}"
 
 
-def _core(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+def _core(profile: HardwareProfile, absent: str) -> Iterator[tuple[str, str]]:
     core = profile.native_core
     if core is None:
-        yield "llama.cpp", "not asked"
+        yield "llama.cpp", absent
         return
     if core.load_error:
         yield "llama.cpp", f"does not load: {core.load_error}"
@@ -131,6 +142,19 @@ def _core(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
         yield "device", f"{device.name} ({device.kind}): {device.description}{memory}"
     if core.cpu_features:
         yield "compiled for", " ".join(core.cpu_features)
+
+
+def _measurements(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
+    yield from _measured(profile.measured)
+    if profile.calibration is None:
+        yield "native core", "not measured: labkit doctor measures it, without --quick"
+        return
+    for device in profile.calibration.devices:
+        rates = ", ".join(f"{rate.tensor_type} {render_bandwidth(rate.bytes_per_second)}" for rate in device.rates)
+        layer = device.layer("attention")
+        each = f"; {layer.seconds * 1e6:.0f} us a layer" if layer else ""
+        threads = f" x{device.threads}" if device.threads else ""
+        yield f"core, {device.device}{threads}", f"decodes {rates}{each}"
 
 
 def _measured(measured: BandwidthMeasurement | None) -> Iterator[tuple[str, str]]:
@@ -148,6 +172,8 @@ def _measured(measured: BandwidthMeasurement | None) -> Iterator[tuple[str, str]
 def _tier_reason(profile: HardwareProfile) -> str:
     if profile.usable_gpus:
         return f"the installed core runs models on {profile.usable_gpus[0].name}"
+    if supposed := supposed_gpus(profile):
+        return f"supposed: a core built for it would run models on {supposed[0].name or 'the GPU'}"
     if any(gpu.usable is False for gpu in profile.gpus):
         return "models run on the processor: the installed core cannot use the GPU found"
     return "models run on the processor"

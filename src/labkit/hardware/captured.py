@@ -8,7 +8,7 @@ from labkit.hardware.agree import agree, agree_on_values
 from labkit.hardware.capture.replay import Capture, open_capture
 from labkit.hardware.detect import probe_machine
 from labkit.hardware.probes.native import rebuild_command
-from labkit.hardware.problems import by_severity, find_problems
+from labkit.hardware.problems import NO_MEMORY_SIZE, by_severity, find_problems
 from labkit.hardware.profile import HardwareProfile, Problem
 from labkit.hardware.source import Source
 from labkit.hardware.summary import summarize
@@ -42,7 +42,22 @@ def detect_captured(place: Path) -> CapturedMachine:
 
 def _detect(machine: Source) -> HardwareProfile:
     profile = probe_machine(machine)
-    return replace(profile, problems=by_severity([*profile.problems, *find_problems(profile), *_assumed(profile)]))
+    ruled = [problem for problem in find_problems(profile) if problem.what != NO_MEMORY_SIZE]
+    return replace(profile, problems=by_severity([*profile.problems, *ruled, *_assumed(profile), *_missing(profile)]))
+
+
+def _missing(profile: HardwareProfile) -> list[Problem]:
+    """What every whole capture tells and this one does not."""
+    cpu = profile.cpu
+    parts = {
+        "the processor": cpu.model_name or cpu.logical_cores or cpu.performance_cores,
+        "the size of memory": profile.memory.physical_bytes,
+    }
+    missing = " and ".join(name for name, known in parts.items() if not known)
+    if not missing:
+        return []
+    what = f"the capture does not tell {missing}"
+    return [Problem("note", what, "on that machine, collect all of it: labkit doctor --bundle machine.zip")]
 
 
 def _assumed(profile: HardwareProfile) -> list[Problem]:

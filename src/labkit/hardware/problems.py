@@ -10,6 +10,7 @@ from labkit.hardware.tiers import advised_tier, backends_for
 from labkit.units import GIB, render_bytes
 
 LOW_MEMORY_BYTES = 2 * GIB
+NO_MEMORY_SIZE = "the size of memory could not be found out"
 LOW_DISK_BYTES = 5 * GIB
 # Without these instruction sets a core is several times slower; without the others somewhat.
 _ESSENTIAL = ("avx2", "dotprod")
@@ -105,7 +106,7 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
     if memory.physical_bytes is None:
         yield Problem(
             "warning",
-            "the size of memory could not be found out",
+            NO_MEMORY_SIZE,
             "report it with what this prints: labkit doctor --json",
         )
 
