@@ -119,3 +119,58 @@ def test_a_broken_catalogue_file_of_the_user_is_named(home):
     assert result.returncode == 2
     assert "mine.json is not a valid catalogue" in result.stderr
     assert "line 1, models.0 (x), license: Field required" in result.stderr
+
+
+def test_what_a_license_forbids_and_who_uploaded_a_file_is_said(home):
+    words = " ".join(models("show", "llama-3.1-8b-instruct", home=home).stdout.split())
+    for expected in (
+        "llama3.1 (Llama 3.1 Community License): commercial-ok", "700 million monthly users",
+        "a re-upload by MaziyarPanahi, not by meta-llama; revision unknown", "generation 3.1 of llama",
+        "released 2024-07-23", "read in license: ",
+    ):  # fmt: skip
+        assert expected in words
+    words = " ".join(models("show", "lfm2.5-1.2b-instruct", home=home).stdout.split())
+    assert "not free for every commercial use - commercial use is free below 10 million USD" in words
+    assert "uploaded by LiquidAI, who made the model" in words
+
+
+def test_scores_of_a_sister_and_files_to_see_with_are_told_apart(home):
+    words = " ".join(models("show", "ministral-3-8b-instruct-2512", home=home).stdout.split())
+    assert "of its Reasoning-2512 variant, ranks nothing" in words
+    assert "mmproj-F32.gguf, its projector" in words
+    assert "released unknown" in words
+
+
+@pytest.mark.parametrize(
+    ("words", "there", "not_there"),
+    [
+        (["--goal", "vision", "--family", "gemma"], ["gemma-4-e4b-it", "gemma-3-4b-it"], ["gemma-3-1b-it", "qwen"]),
+        (["--license", "permissive", "--family", "gemma"], ["gemma-4-e4b-it"], ["gemma-3-4b-it"]),
+        (["--family", "qwen3.5"], ["qwen3.5-4b"], ["qwen3.6-27b"]),
+        (["--goal", "code"], ["devstral", "qwen3.8-27b"], ["granite-4.2-3b"]),
+        (["--goal", "chat", "--family", "deepseek-r1-distill"], [], ["deepseek"]),
+    ],
+)
+def test_the_list_is_filtered(home, words, there, not_there):
+    result = models("list", *words, home=home)
+    assert result.returncode == 0, result.stderr
+    known = result.stdout.partition("Known models")[2]
+    assert all(name in known for name in there)
+    assert not any(name in known for name in not_there)
+    assert ("No known model is all of that" in result.stderr) == (not there)
+    ids = [row["id"] for row in json.loads(models("list", *words, "--json", home=home).stdout)["known"]]
+    assert not any(name in model_id for name in not_there for model_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--goal", "poetry"], "--goal takes one of: chat, code"),
+        (["--family", "gema"], "did you mean gemma"),
+        (["--license", "apache2"], "did you mean apache-2.0"),
+    ],
+)
+def test_a_filter_that_names_nothing_is_refused(home, words, expected):
+    result = models("list", *words, home=home)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert expected in result.stderr

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from fakes import calibrations
 from labkit.catalog import load_catalog
 from labkit.errors import InputError, ModelNotFoundError
 from labkit.estimate import Device, Machine
@@ -150,3 +151,14 @@ def test_a_model_without_a_score_is_said_to_have_none():
     row = rank(CARD, only, Wish()).recommendations[0]
     assert row.score is None
     assert row.reasons[0] == "no sourced score for chat: placed by its lineage"
+
+
+def test_a_calibrated_machine_explains_its_own_terms():
+    here = Machine(32 * GIB, 50 * GB, "measured", 8, calibration=calibrations.CPU)
+    found, by_name = terms("qwen3-8b:Q4_K_M", where=here)
+    assert {"Q4_K", "Q6_K", "layers", "attention"} <= set(by_name)
+    assert "share of it reached" not in by_name
+    assert by_name["attention"].value.startswith("0.00 to ")
+    assert by_name["speed"].how.startswith("calibrated: ")
+    least = sum(float(by_name[name].value.split(" ")[0]) for name in ("Q4_K", "Q6_K", "layers", "attention"))
+    assert 1000 / least == pytest.approx(found.placement.speed.high, rel=0.3)
