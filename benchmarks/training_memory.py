@@ -123,8 +123,8 @@ def cases(*, quick: bool) -> list[Case]:
         ("llama 36M", "f32", {"rank": 8, "micro_batch": 4, "sequence_tokens": 128, "memory_kept": True}),
         ("qwen3 74M", "packed", {"sequence_tokens": 256, "memory_kept": True}),
     ]
-    found = [Case(name, TrainingSettings(base="f32", full=True, **options)) for name, options in every]
-    found += [Case(name, TrainingSettings(base=base, **options)) for base in BASES for name, options in every]
+    full = [Case(name, TrainingSettings(base="f32", full=True, **options)) for name, options in every]
+    found = [Case(name, TrainingSettings(base=base, **options)) for name, options in every for base in BASES] + full
     return (
         found if quick else found + [Case(name, TrainingSettings(base=base, **options)) for name, base, options in more]
     )
@@ -146,14 +146,34 @@ def predict(case: Case, measured: dict[str, Any]) -> Row:
     )
 
 
-def measure(case: Case, threads: int) -> dict[str, Any]:
-    """Train it in a process of its own: peak bytes over the bare process, bytes of that, seconds of a step."""
-    plan = {"shape": asdict(SHAPES[case.shape]), "threads": threads, **asdict(case.settings)}
-    done = subprocess.run([sys.executable, str(RUN), json.dumps(plan)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"error: {case} ended with {done.returncode}\n{done.stderr[-2000:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {"measured": found["peak_bytes"], "bare": found["bare_bytes"], "seconds": found["seconds"]}
+class Trainer:
+    """The process that trains; started when the first case is to be measured."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.process: subprocess.Popen[str] | None = None
+
+    def measure(self, case: Case) -> dict[str, Any]:
+        """Train a case: peak bytes over the bare process, bytes of that, seconds of a step."""
+        if self.process is None:
+            pipe = subprocess.PIPE
+            self.process = subprocess.Popen([sys.executable, str(RUN)], stdin=pipe, stdout=pipe, text=True)
+        process, plan = self.process, {"shape": asdict(SHAPES[case.shape]), "threads": self.threads}
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(plan | asdict(case.settings)) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(f"error: {case} ended with {process.wait()}")
+        found = json.loads(line)
+        return {"measured": found["peak_bytes"], "bare": found["bare_bytes"], "seconds": found["seconds"]}
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+            self.process.wait()
 
 
 def kept(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
@@ -203,14 +223,16 @@ def main() -> int:
     path = (RESULTS / "quick" if arguments.quick else RESULTS) / "training_memory.json"
     known = kept(path) if arguments.again else {}
     rows: list[Row] = []
+    trainer = Trainer(arguments.threads)
     print(f"{'shape':<11} {'setting':<44} {'predicted':>10} {'measured':>10} {'error':>7} {'with process':>12}")
     for case in cases(quick=arguments.quick):
-        measured = known.get((case.shape, describe(case.settings))) or measure(case, arguments.threads)
+        measured = known.get((case.shape, describe(case.settings))) or trainer.measure(case)
         row = predict(case, measured)
         rows.append(row)
         sizes = f"{row.predicted / MIB:>6.0f} MiB {row.measured / MIB:>6.0f} MiB"
         print(f"{row.shape:<11} {row.setting:<44} {sizes} {row.error:>+7.1%} {row.whole_error:>+12.1%}", flush=True)
         write(path, rows)
+    trainer.close()
     found = summary(rows)
     print(
         f"{found['rows']:.0f} rows: median {found['median_error']:+.1%}, lowest {found['worst_under']:+.1%} "

@@ -1,14 +1,14 @@
-"""A few training steps of a randomly initialised model in this process; prints their peak memory as JSON.
+"""Training steps of randomly initialised models: a plan in JSON on each line of stdin, its peak memory on stdout.
 
-python benchmarks/training_run.py '{"shape": {...}, "base": "f32", "rank": 8, ...}'
-
-`training_memory.py` starts it once for each configuration: a peak can be measured only once in a process.
+Each plan runs in a fork of its own, for a peak belongs to a process; torch and the rest are imported once, before.
+`training_memory.py` starts it.
 """
 
 import ctypes
 import gc
 import json
 import logging
+import os
 import sys
 import time
 import warnings
@@ -27,8 +27,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCau
 
 BLOCK = 32  # of Q8_0
 STEPS = 2
-MMAP_THRESHOLD = -3  # of mallopt
-MIB = 1024**2
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # of mallopt
+MAPPED_BYTES = 128 * 1024
 
 
 def memory(key: str) -> int:
@@ -38,11 +38,14 @@ def memory(key: str) -> int:
 
 
 def return_freed_memory() -> None:
-    """Let glibc map what is larger than 1 MiB by itself, so that it is gone when freed.
+    """Let glibc map what is larger than 128 KiB by itself, so that it is gone when freed, and keep one heap.
 
-    Left alone it raises that bound to 32 MiB, and a heap with holes holds half as much again as is in use.
+    That is the bound it begins with; left alone it raises it to 32 MiB, and gives the backward's thread a heap of its
+    own: then heaps with holes hold half as much again as is in use.
     """
-    ctypes.CDLL("libc.so.6").mallopt(MMAP_THRESHOLD, MIB)
+    libc = ctypes.CDLL("libc.so.6")
+    libc.mallopt(ARENA_MAX, 1)
+    libc.mallopt(MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 def forget_peak() -> None:
@@ -161,12 +164,11 @@ def loss_of(model: Any, ids: Tensor, plan: dict[str, Any]) -> Tensor:
     return cast("Tensor", sum(parts[1:], parts[0])) / len(targets)
 
 
-def main() -> None:
-    """Train, and print the peak over the bare process, what the model takes, and seconds of the fastest step."""
-    plan = json.loads(sys.argv[1])
-    torch.set_num_threads(plan["threads"])
+def train(plan: dict[str, Any]) -> dict[str, Any]:
+    """Train in this process: the peak over the bare process, what the model takes, seconds of the fastest step."""
     if not plan["memory_kept"]:
         return_freed_memory()
+    torch.set_num_threads(plan["threads"])
     bare = memory("VmRSS")
     model = build(plan)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -180,15 +182,27 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - started)
-    document = {
+    return {
         "bare_bytes": bare,
         "loaded_bytes": loaded - bare,
         "peak_bytes": memory("VmHWM") - bare,
         "num_trained": sum(parameter.numel() for parameter in trained),
         "seconds": min(seconds),
     }
-    print(json.dumps(document))
+
+
+def main() -> int:
+    """Answer plan after plan; the exit status of the first that fails, else 0."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            print(json.dumps(train(json.loads(line))), flush=True)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            return status
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

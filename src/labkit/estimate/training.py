@@ -41,8 +41,8 @@ class TrainingSettings:
         trained_tokens: positions of one micro-batch that get logits; None for all.
         logits_chunk_tokens: of these, how many are computed at a time; None for all at once.
         checkpointing: keep only each layer's input, and compute the layer again in its backward.
-        memory_kept: freed memory stays with the process, in a heap with holes: what glibc does unless it is told to
-            map buffers of more than 1 MiB by themselves.
+        memory_kept: freed memory stays with the process, in heaps with holes: what glibc does unless it is told to
+            keep one heap and to map buffers of more than 128 KiB by themselves (mallopt).
     """
 
     base: BaseType = "bf16"
