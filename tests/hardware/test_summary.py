@@ -28,6 +28,8 @@ def test_memory_is_the_systems_and_a_lone_cards_where_nothing_else_is_known():
     card = Gpu(vendor="nvidia", unified=False, memory_bytes=6 * GIB)
     assert summarize(HardwareProfile(gpus=(card,)))["total_memory_mib"] == 6144
     assert summarize(HardwareProfile(gpus=(card, card)))["total_memory_mib"] is None
+    apu = Gpu(vendor="amd", unified=True, memory_bytes=6 * GIB, carve_out_bytes=GIB)
+    assert summarize(HardwareProfile(gpus=(apu,)))["total_memory_bytes"] is None
     both = summarize(HardwareProfile(gpus=(card,), memory=Memory(physical_bytes=32 * GIB)))
     assert (both["total_memory_gb"], both["total_memory_kib"]) == (32, 32 * 1024**2)
     assert summarize(HardwareProfile(memory=Memory(physical_bytes=GIB + 1)))["total_memory_gb"] == 1.0

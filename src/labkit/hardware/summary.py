@@ -53,8 +53,8 @@ def _rocm_pool_kib(profile: HardwareProfile) -> int | None:
 
 def _memory(profile: HardwareProfile) -> dict[str, Any]:
     total = profile.memory.physical_bytes
-    if total is None and len(profile.gpus) == 1:
-        total = _own_memory(profile.gpus[0]) or None
+    if total is None and len(profile.gpus) == 1 and profile.gpus[0].unified is False:
+        total = profile.gpus[0].memory_bytes
     return {
         "total_memory_bytes": total,
         "total_memory_kib": _in(total, 1024),

@@ -41,6 +41,8 @@ def test_a_path_is_found_without_its_folder(name, path):
         ("nvidia-smi.csv", "nvidia-smi-query.csv"),
         ("outputs/vulkaninfo-summary.txt", "vulkaninfo.txt"),
         ("proc-meminfo.txt", "/proc/meminfo"),
+        ("proc_self_cgroup", "/proc/self/cgroup"),
+        ("sys_fs_cgroup_memory.max", "/sys/fs/cgroup/memory.max"),
         ("sys/class/drm/card0/device/vendor", "/sys/class/drm/card0/device/vendor"),
     ],
 )

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from labkit.hardware.capture.replay import entry_of, open_capture, plain_command
+from labkit.hardware.capture.replay import entry_of, open_capture, plain_command, supposed_group
 from labkit.hardware.source import DESCRIBE_CORE, SystemCounters
 
 
@@ -96,3 +96,31 @@ def test_command_lines_are_known_by_the_bare_name_of_their_program():
     assert entry_of(plain_command(DESCRIBE_CORE)).file == "labkit-core.json"
     assert entry_of(["system_profiler", "-json", "SPDisplaysDataType"]).file == "SPDisplaysDataType.json"
     assert entry_of(["labkit"]) is None
+
+
+ROOT = "/sys/fs/cgroup"
+
+
+@pytest.mark.parametrize(
+    ("paths", "group"),
+    [
+        ([f"{ROOT}/memory.max"], None),
+        ([f"{ROOT}/memory/memory.limit_in_bytes"], None),
+        ([f"{ROOT}/a.slice/b.scope/memory.max", f"{ROOT}/a.slice/memory.max"], "0::/a.slice/b.scope\n"),
+        (
+            [f"{ROOT}/memory/docker/x/memory.limit_in_bytes", f"{ROOT}/memory/memory.limit_in_bytes"],
+            "1:memory:/docker/x\n",
+        ),
+        ([f"{ROOT}/a/memory.max", f"{ROOT}/b/memory.max"], None),
+        ([f"{ROOT}/ab/memory.max", f"{ROOT}/a/memory.max"], None),
+        ([], None),
+    ],
+)
+def test_groups_within_each_other_tell_which_one_the_process_was_in(paths, group):
+    assert supposed_group(paths) == group
+
+
+def test_the_captured_group_goes_before_a_supposed_one(replay):
+    limit = {"sys/fs/cgroup/a/memory.max": "1"}
+    assert replay(limit).read("/proc/self/cgroup") == "0::/a\n"
+    assert replay({**limit, "proc/self/cgroup": "0::/b\n"}).read("/proc/self/cgroup") == "0::/b\n"

@@ -26,6 +26,19 @@ from labkit.hardware.capture.tree import FileTree
 
 _BREAKS = re.compile(r"[-_. ]+")
 _ENDING = re.compile(r"(\.(txt|json|csv|xml|log|out|text|partial|excerpt))+$", re.IGNORECASE)
+# Folders of a path, written into the name of a file.
+_FLATTENED = (
+    "proc-self-",
+    "proc_self_",
+    "proc-",
+    "proc_",
+    "sys-fs-cgroup-",
+    "sys_fs_cgroup_",
+    "sys-",
+    "sys_",
+    "etc-",
+    "",
+)
 _OWN = (CAPTURE_FILE, COUNTERS_FILE, README_FILE)
 
 
@@ -107,7 +120,7 @@ def _stem(pattern: str) -> str:
 
 def _path_of(path: str) -> tuple[str, str] | None:
     name = path.rpartition("/")[2].lower()
-    for prefix in ("proc-", "proc_", "sys-", "sys_", ""):
+    for prefix in _FLATTENED:
         inner = name.removeprefix(prefix)
         labelled = [(stem, label_of(inner, stem)) for stem in LONE_PATHS]
         fitting = [(stem, label) for stem, label in labelled if label is not None]

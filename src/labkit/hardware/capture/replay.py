@@ -7,7 +7,7 @@ import fnmatch
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -33,6 +33,12 @@ _DARWIN_PROGRAMS = {"system_profiler", "vm_stat", "pmset", "sw_vers", "ioreg"}
 _WINDOWS_PROGRAMS = {"reg", "powershell", "wmic", "dxdiag", "systeminfo"}
 _WINDOWS_NAME = re.compile(r"(^|/)(win32|windows|registry|reg[-_]|wmi|wmic|dxdiag|dxgi|systeminfo)", re.IGNORECASE)
 _DARWIN_SYSCTL = re.compile(r"^(hw|machdep)\.", re.MULTILINE)
+_OWN_GROUP = "/proc/self/cgroup"
+# Line of /proc/self/cgroup -> the files that limit the memory of a group.
+_LIMITS = {
+    "1:memory:": re.compile(r"/sys/fs/cgroup/memory(?P<group>(?:/[^/]+)*)/memory\.limit_in_bytes"),
+    "0::": re.compile(r"/sys/fs/cgroup(?P<group>(?:/[^/]+)*)/memory\.(?:max|high)"),
+}
 _TEXT_COUNTERS = ("release", "architecture", "python")
 
 
@@ -93,6 +99,8 @@ class ReplaySource:
     def read(self, path: str) -> str | None:
         """See Source."""
         found = self._paths.get(path)
+        if not found and path == _OWN_GROUP:
+            return supposed_group(self._paths)
         return self._tree.read(found[0]) if found else None
 
     def glob(self, pattern: str) -> list[str]:
@@ -134,6 +142,21 @@ class ReplaySource:
 
     def _text_of(self, kind: str) -> str:
         return "\n".join(self._tree.read(path) or "" for path in self._commands.get(kind, []))
+
+
+def supposed_group(paths: Iterable[str]) -> str | None:
+    """Text of /proc/self/cgroup for a capture that holds limits of groups and not the name of the process's own.
+
+    Where the groups lie within one another, the process was in the innermost. None at the top alone (a probe looks
+    there anyway), and where groups lie beside each other: nobody knows which one was meant.
+    """
+    known = list(paths)
+    for line, limit in _LIMITS.items():
+        groups = {match["group"] for path in known if (match := limit.fullmatch(path))}
+        innermost = max(groups, key=len, default="")
+        if innermost and all(f"{innermost}/".startswith(f"{group}/") for group in groups):
+            return f"{line}{innermost}\n"
+    return None
 
 
 def plain_command(command: Sequence[str]) -> list[str]:
