@@ -8,7 +8,8 @@ from labkit.engine.synthetic import ExpertShape, MlaShape, RecurrentShape, Synth
 
 # The catalogue's rows that have a full shape; each stands for a kind of memory or of block.
 FROM_CATALOG = (
-    "llama-3.2-1b-instruct", "llama-3.1-8b-instruct", "llama-3.3-70b-instruct", "qwen3-0.6b", "qwen3-8b", "qwen3-30b-a3b",
+    "llama-3.2-1b-instruct", "llama-3.1-8b-instruct", "llama-3.3-70b-instruct", "qwen3-0.6b", "qwen3-8b",
+    "qwen3-30b-a3b",
     "qwen2.5-coder-7b-instruct", "phi-4", "smollm2-135m-instruct", "gemma-3-1b-it", "gemma-3-4b-it", "gemma-3-27b-it",
     "gemma-4-e2b-it", "gemma-4-e4b-it", "gemma-4-12b-it", "gemma-4-26b-a4b-it", "gemma-4-31b-it", "gpt-oss-20b",
     "gpt-oss-120b", "qwen3.5-4b", "qwen3.5-9b", "qwen3.5-27b", "qwen3.5-35b-a3b", "granite-4.0-h-micro",
@@ -16,7 +17,8 @@ FROM_CATALOG = (
     "devstral-small-2-24b-instruct-2512",
 )  # fmt: skip
 
-# Sizes from the models' own config.json (zai-org/GLM-4.7-Flash, Qwen/Qwen3-Next-80B-A3B-Instruct, state-spaces/mamba2-2.7b,
+# Sizes from the models' own config.json (zai-org/GLM-4.7-Flash, Qwen/Qwen3-Next-80B-A3B-Instruct,
+# state-spaces/mamba2-2.7b,
 # deepseek-ai/DeepSeek-V3).
 OTHERS = (
     SyntheticShape(

@@ -62,7 +62,7 @@ def ensure_peers(*, source: Path | None = None, jobs: int = 2) -> Peers:
     stamp = home / "built.json"
     if not stamp.exists() or json.loads(stamp.read_text()) != list(flags):
         home.mkdir(parents=True, exist_ok=True)
-        _build(source or _download(version, home), home / "build", flags, jobs)
+        build_targets(source or unpacked_source(home), home / "build", flags, PROGRAMS, jobs)
         stamp.write_text(json.dumps(flags))
     return Peers(folder, flags, require_same_core(folder))
 
@@ -89,7 +89,9 @@ def _describe(libraries: Path | None) -> dict[str, Any]:
     return facts | {"commit": (facts.get("commit") or "unknown").removesuffix("-dirty")}
 
 
-def _download(version: str, home: Path) -> Path:
+def unpacked_source(home: Path) -> Path:
+    """llama.cpp's source of the installed wheel's version, downloaded first where it is missing. Raises PeerError."""
+    version = importlib.metadata.version("llama-cpp-python")
     unpacked = home / f"llama_cpp_python-{version}" / "vendor" / "llama.cpp"
     if not (unpacked / "CMakeLists.txt").exists():
         wanted = ("--no-binary", "llama-cpp-python", "--no-deps", f"llama-cpp-python=={version}")
@@ -101,13 +103,14 @@ def _download(version: str, home: Path) -> Path:
     return unpacked
 
 
-def _build(source: Path, build: Path, flags: tuple[str, ...], jobs: int) -> None:
+def build_targets(source: Path, build: Path, flags: tuple[str, ...], targets: tuple[str, ...], jobs: int) -> None:
+    """Configure `source` in the folder `build` and build `targets`. Raises PeerError."""
     cmake = shutil.which("cmake")
     if cmake is None:
         raise PeerError("cmake is missing: pip install cmake ninja, or take your system's")
     generator = ("-G", "Ninja") if shutil.which("ninja") else ()
     _run(cmake, *generator, "-S", str(source), "-B", str(build), *flags)
-    _run(cmake, "--build", str(build), "--parallel", str(jobs), "--target", *PROGRAMS)
+    _run(cmake, "--build", str(build), "--parallel", str(jobs), "--target", *targets)
 
 
 def _run(*command: str) -> None:

@@ -44,6 +44,7 @@ def cards(free_bytes: Sequence[int]) -> Iterator[str]:
 
 def _serve(connection: socket.socket, free_bytes: Sequence[int]) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    quick_ack = getattr(socket, "TCP_QUICKACK", None)
     answers: dict[int, Callable[[bytes], bytes]] = {
         HELLO: lambda _request: bytes((*PROTOCOL, 0)) + bytes(CAPABILITIES_BYTES),
         DEVICE_COUNT: lambda _request: struct.pack("<I", len(free_bytes)),
@@ -57,6 +58,8 @@ def _serve(connection: socket.socket, free_bytes: Sequence[int]) -> None:
         BUFFER_GET_BASE: lambda _request: struct.pack("<Q", SOME_ADDRESS),
     }
     while True:
+        if quick_ack is not None:  # a client sends a command in pieces, and each would wait for the last one's receipt
+            connection.setsockopt(socket.IPPROTO_TCP, quick_ack, 1)
         command = _read(connection, 1)[0]
         request = _read(connection, struct.unpack("<Q", _read(connection, 8))[0])
         if command in answers:

@@ -1,10 +1,12 @@
 """What does not fit is refused with figures and a context that would; what cannot be judged is let through."""
 
+from dataclasses import replace
+
 import pytest
 
 from labkit.catalog import architecture, load_catalog
 from labkit.errors import InsufficientMemoryError
-from labkit.estimate import ContextSettings, Device, Machine, require_memory, weights_of_catalog
+from labkit.estimate import ContextSettings, Device, Machine, MemoryEstimate, require_memory, weights_of_catalog
 from labkit.units import GIB
 
 MODEL = load_catalog().get("llama-3.1-8b-instruct")
@@ -46,4 +48,13 @@ def test_a_card_of_its_own_adds_memory_and_a_unified_one_does_not():
 
 def test_what_is_not_known_is_let_through():
     assert require(None, 8192).high > 5 * GIB
-    assert require(1, 8192, model=load_catalog().get("qwen3.5-2b")) is None
+    shapeless = replace(MODEL, shape=replace(MODEL.shape, hidden_size=None))
+    assert require(1, 8192, model=shapeless) is None
+
+
+def test_what_the_native_core_says_is_taken_for_what_formulas_say():
+    sized = MemoryEstimate((100, 100), 50, 25, 10)
+    weights = weights_of_catalog(MODEL, "Q4_K_M")
+    machine = Machine(GIB)
+    context = ContextSettings(8192)
+    assert require_memory("llama", architecture(MODEL), weights, machine, context, memory=sized) == sized

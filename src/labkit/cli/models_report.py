@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from labkit.cli import output
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from labkit.catalog import CatalogModel
-    from labkit.estimate import Weights
+    from labkit.estimate import ModelEstimate, Weights
     from labkit.gguf import FileFacts
     from labkit.model import ModelArchitecture, ModelRef
     from labkit.settings import Settings
@@ -62,7 +64,7 @@ def print_local_facts(ref: "ModelRef", facts: "FileFacts") -> None:
     row("chat template", "yes" if facts.has_chat_template else "none: it completes text, it cannot chat")
     row("tokenizer", facts.tokenizer or "unknown")
     shape_rows(facts.architecture)
-    memory_rows(facts.architecture, weights_of_file(facts))
+    memory_rows(facts.architecture, weights_of_file(facts), None if facts.embedding.is_encoder else ref.path)
 
 
 def shape_rows(shape: "ModelArchitecture") -> None:
@@ -91,23 +93,32 @@ def _attention(shape: "ModelArchitecture") -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def memory_rows(shape: "ModelArchitecture", weights: "Weights") -> None:
-    """Memory at a few contexts."""
-    from labkit.estimate import ContextSettings, estimate_memory, missing_facts
-    from labkit.units import render_bytes
+def memory_rows(shape: "ModelArchitecture", weights: "Weights", path: "Path | None" = None) -> None:
+    """Memory at a few contexts. With the `path` of a file the native core is asked, which takes a second."""
+    from labkit.estimate import ContextSettings, estimate_contexts
 
-    if missing := missing_facts(shape):
-        row("memory", f"unknown: {missing}")
-        return
     trained = shape.context_tokens or max(SHOWN_CONTEXTS)
     shown = [tokens for tokens in SHOWN_CONTEXTS if tokens <= trained] or [trained]
-    for number, tokens in enumerate(shown):
-        memory = estimate_memory(shape, weights, ContextSettings(tokens))
-        if memory is None:
-            continue
-        parts = f"cache {render_bytes(memory.cache_bytes)}"
-        text = f"{render_bytes(memory.low)} to {render_bytes(memory.high)} with {tokens:,} tokens ({parts})"
-        row(f"memory {weights.quantization}" if number == 0 else "", text)
+    found = estimate_contexts(shape, weights, tuple(map(ContextSettings, shown)), path=path)
+    for number, (tokens, estimate) in enumerate(zip(shown, found, strict=True)):
+        if estimate.memory is None:
+            row("memory", f"unknown: {estimate.note}")
+            return
+        row(f"memory {weights.quantization}" if number == 0 else "", _memory(tokens, estimate))
+    how = {"native sizing": "the native core's own sizing", "file header": "formulas over the file's header"}
+    if source := how.get(found[0].trust):
+        row("", f"by {source}{f' ({found[0].note})' if found[0].note else ''}")
+
+
+def _memory(tokens: int, estimate: "ModelEstimate") -> str:
+    from labkit.units import render_bytes
+
+    memory = estimate.memory
+    assert memory is not None
+    with_tokens = f"with {tokens:,} tokens (cache {render_bytes(memory.cache_bytes)})"
+    if estimate.trust == "native sizing":
+        return f"{render_bytes(memory.high)} {with_tokens}"
+    return f"{render_bytes(memory.low)} to {render_bytes(memory.high)} {with_tokens}"
 
 
 def parameters(model: "CatalogModel") -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labkit.api import ModelCard
     from labkit.engine.types import EngineConfig
     from labkit.serving import ServeEvent, Serving
+    from labkit.serving.plan import ServedModel
 
 
 def serve(
@@ -112,13 +113,26 @@ def _tell(event: "ServeEvent", as_json: bool) -> None:
     match event:
         case Loading(models=models):
             for model in models:
-                _say(f"loading {model.ref.name} ({_facts(model.facts.quantization, model.facts.file_bytes)})")
+                facts = _facts(model.facts.quantization, model.facts.file_bytes)
+                _say(f"loading {model.ref.name} ({facts}){_expected(model)}")
         case Serving():
             _tell_serving(event)
         case Draining(num_running=0):
             _say("stopping")
         case Draining(num_running=num_running):
             _say(f"stopping: waiting for {num_running} running request(s); Ctrl-C again drops them")
+
+
+def _expected(model: "ServedModel") -> str:
+    """The memory it will take, and how that is known."""
+    from labkit.units import render_bytes
+
+    if model.estimate is None or model.estimate.memory is None:
+        return ""
+    memory = model.estimate.memory
+    if model.estimate.trust == "native sizing":
+        return f": {render_bytes(memory.high)} of memory, sized by the native core"
+    return f": at most {render_bytes(memory.high)} of memory, {render_bytes(memory.cache_bytes)} of it KV cache"
 
 
 def _tell_serving(event: "Serving") -> None:

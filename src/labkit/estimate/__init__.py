@@ -2,6 +2,7 @@
 
 from labkit.estimate.machine import Device, Machine, machine_from_profile
 from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, missing_facts
+from labkit.estimate.partial import EnginePlan
 from labkit.estimate.placement import MemoryEstimate, Placement, estimate_memory, place
 from labkit.estimate.predict import predict_decode, predict_prefill
 from labkit.estimate.require import require_memory
@@ -13,14 +14,17 @@ from labkit.estimate.training import (
     largest_that_fits,
     training_memory,
 )
+from labkit.estimate.trust import ModelEstimate, estimate_contexts, estimate_model
 from labkit.estimate.weights import Weights, weights_of_catalog, weights_of_file
 
 __all__ = [
     "ContextSettings",
     "Device",
+    "EnginePlan",
     "FittedTraining",
     "Machine",
     "MemoryEstimate",
+    "ModelEstimate",
     "Placement",
     "Speed",
     "TrainingEstimate",
@@ -29,7 +33,9 @@ __all__ = [
     "cache_bytes",
     "compute_bytes",
     "decode_speed",
+    "estimate_contexts",
     "estimate_memory",
+    "estimate_model",
     "largest_that_fits",
     "machine_from_profile",
     "missing_facts",

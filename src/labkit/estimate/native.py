@@ -74,12 +74,12 @@ class NativePlacement:
 
     Attributes:
         gpu_layers: the last so many layers, the head counted as one; -1 for all (`n_gpu_layers`).
-        expert_layers_in_ram: layers whose experts stay in system memory.
+        overrides: (pattern of tensor names, device) pairs for tensors that go elsewhere; "CPU" is system memory.
         tensor_split: shares of the devices; () splits by free memory.
     """
 
     gpu_layers: int = -1
-    expert_layers_in_ram: tuple[int, ...] = ()
+    overrides: tuple[tuple[str, str], ...] = ()
     tensor_split: tuple[float, ...] = ()
 
 
@@ -95,7 +95,7 @@ def size_natively(
     request = {
         "placement": {
             "gpu_layers": where.gpu_layers,
-            "expert_layers_in_ram": where.expert_layers_in_ram,
+            "overrides": where.overrides,
             "tensor_split": where.tensor_split,
         },
         "contexts": [_settings(context) for context in contexts],

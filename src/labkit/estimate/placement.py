@@ -9,6 +9,14 @@ from typing import Literal
 
 from labkit.estimate.machine import Device, Machine
 from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, output_bytes
+from labkit.estimate.partial import (
+    ALL_LAYERS,
+    EnginePlan,
+    fewest_experts_in_ram,
+    layers_of,
+    most_layers,
+    spread,
+)
 from labkit.estimate.speed import (
     AnyReading,
     Reading,
@@ -76,6 +84,7 @@ class Placement:
         context: the context it fits with.
         memory: on `device`; whole, also when it is split.
         ram_bytes: of a model in two memories, the part in system memory.
+        plan: what an engine must be told to do it; None when it does not fit.
         speed: None when the machine's bandwidth is not known.
         reason: in words, why this and not better, or why not at all.
     """
@@ -88,6 +97,7 @@ class Placement:
     speed: Speed | None
     reason: str = ""
     ram_bytes: int = 0
+    plan: EnginePlan | None = None
 
 
 def estimate_memory(
@@ -140,6 +150,7 @@ class _Planner:
             yield self.whole(device, smaller_cache, "fits with q8_0 cache")
         for device in self.machine.devices:
             yield self.experts_in_ram(device, context)
+        yield self.spread(context)
         if self.machine.devices:
             yield from (self.whole(self.machine.devices[0], less, "fits at less context") for less in shorter)
             yield self.split(self.machine.devices[0], context)
@@ -161,57 +172,83 @@ class _Planner:
         reasons = [f"{render_bytes(budget)} on {name} do not hold what was asked for"] if fit != "fits" else []
         if device is None and self.machine.devices:
             reasons.append(f"it does not fit on {self.machine.devices[0].name}")
-        reason = ", ".join(reasons)
-        return Placement(fit, name, context, memory, budget, speed, reason)
+        plan = EnginePlan(context.context_tokens, context.kv_type, gpu_layers=ALL_LAYERS if device else 0)
+        return Placement(fit, name, context, memory, budget, speed, ", ".join(reasons), plan=plan)
+
+    def spread(self, context: ContextSettings) -> Placement | None:
+        """All of the model on several unlike accelerators together, dealt out by their free memory."""
+        devices = [device for device in self.machine.devices if not device.unified]
+        if len(devices) < 2:
+            return None
+        found = [self._memory(device, context) for device in devices]
+        free = [device.budget_bytes for device in devices]
+        rooms = [size - memory.compute_bytes - memory.reserve_bytes for size, memory in zip(free, found, strict=True)]
+        held = spread(self.architecture, layers_of(self.architecture, self.weights), context, free, rooms)
+        if held is None:
+            return None
+        shares = [size / sum(held) for size in held]
+        readings = [self._share(device, share, context) for device, share in zip(devices, shares, strict=True)]
+        speed = decode_speed(tuple(filter(None, readings))) if all(readings) else None
+        memory = replace(
+            found[0],
+            compute_bytes=sum(memory.compute_bytes for memory in found),
+            reserve_bytes=sum(memory.reserve_bytes for memory in found),
+        )
+        plan = EnginePlan(context.context_tokens, context.kv_type, tensor_split=tuple(float(size) for size in free))
+        names = " + ".join(device.name for device in devices)
+        return Placement("fits", names, context, memory, sum(free), speed, f"it takes {names} together", plan=plan)
 
     def experts_in_ram(self, device: Device, context: ContextSettings) -> Placement | None:
-        """Attention and cache on the accelerator, the experts of a mixture in system memory."""
-        experts, ram = self.weights.expert_bytes, self.machine.ram_budget_bytes
-        layers = self.architecture.num_layers
-        if not experts or ram is None or not layers or device.unified or experts + MARGIN_BYTES > ram:
+        """Attention and cache on the accelerator, and of a mixture as many layers' experts as there is room for."""
+        ram, layers = self.machine.ram_budget_bytes, self.architecture.num_layers
+        if not self.weights.expert_bytes or ram is None or not layers or device.unified:
             return None
         whole = self._memory(device, context)
-        copied = experts // layers  # prompts are computed on the accelerator, one layer's experts at a time
-        rest = tuple(max(size - experts, 0) + copied for size in whole.weight_bytes)
-        memory = replace(whole, weight_bytes=(rest[0], rest[1]))
-        if memory.required > device.budget_bytes:
+        room = device.budget_bytes - whole.compute_bytes - whole.reserve_bytes
+        part = fewest_experts_in_ram(self.architecture, layers_of(self.architecture, self.weights), context, room)
+        if part is None or part.ram_bytes + MARGIN_BYTES > ram:
             return None
-        used = self._used_expert_bytes()
-        on_gpu = tuple(max(size - used, 0) for size in self.weights.bytes_per_token)
+        size = part.device_bytes - part.cache_bytes
+        memory = replace(whole, weight_bytes=(size, size))
+        moved = part.num / layers
+        used = round(self._used_expert_bytes() * moved)
+        on_gpu = tuple(max(read - used, 0) for read in self.weights.bytes_per_token)
         work = token_work(self.architecture, self.weights)
-        rest_work, expert_work = (work.without_experts(), work.experts_only()) if work else (None, None)
+        rest_work, expert_work = _without_moved_experts(work, moved) if work else (None, None)
         gpu = self._reading(device, (on_gpu[0], on_gpu[1]), memory.cache_bytes, layers, rest_work, context)
-        cpu = self._reading(None, (used, used), 0, layers, expert_work, context)
+        cpu = self._reading(None, (used, used), 0, part.num, expert_work, context)
         speed = decode_speed((gpu, cpu)) if gpu and cpu else None
-        reason = f"its experts, {render_bytes(experts)}, stay in system memory"
-        device_name = f"{device.name} + {ON_CPU}"
-        return Placement("experts in RAM", device_name, context, memory, device.budget_bytes, speed, reason, experts)
+        reason = f"the experts of {part.num} of {layers} layers, {render_bytes(part.ram_bytes)}, stay in system memory"
+        name = f"{device.name} + {ON_CPU}"
+        plan = EnginePlan(context.context_tokens, context.kv_type, expert_layers_in_ram=part.num)
+        budget = device.budget_bytes
+        return Placement("experts in RAM", name, context, memory, budget, speed, reason, part.ram_bytes, plan)
 
     def split(self, device: Device, context: ContextSettings) -> Placement | None:
         """As many layers as fit on the accelerator, the others in system memory."""
-        ram = self.machine.ram_budget_bytes
+        ram, layers = self.machine.ram_budget_bytes, self.architecture.num_layers or 0
         memory = self._memory(device, context)
-        movable = memory.weight_bytes[1] + memory.cache_bytes
         room = device.budget_bytes - memory.compute_bytes - memory.reserve_bytes
-        share = min(room / movable, 1.0) if movable else 0.0
-        rest = (1 - share) * movable + self.weights.host_bytes
-        if ram is None or device.unified or share < LEAST_GPU_SHARE or rest + memory.compute_bytes + MARGIN_BYTES > ram:
+        part = most_layers(self.architecture, layers_of(self.architecture, self.weights), context, room)
+        total = part.device_bytes + part.ram_bytes
+        share = part.device_bytes / total if total else 0.0
+        needed = part.ram_bytes + memory.compute_bytes + MARGIN_BYTES
+        if ram is None or device.unified or share < LEAST_GPU_SHARE or needed > ram:
             return None
-        weights, cache, layers = (
-            self.weights.bytes_per_token,
-            memory.cache_bytes,
-            self.architecture.num_layers or 0,
-        )
-        on_gpu = (round(weights[0] * share), round(weights[1] * share))
-        on_cpu = (weights[0] - on_gpu[0], weights[1] - on_gpu[1])
-        work = token_work(self.architecture, self.weights)
-        here, there = (work.scaled(share), work.scaled(1 - share)) if work else (None, None)
-        gpu = self._reading(device, on_gpu, round(cache * share), round(layers * share), here, context)
-        cpu = self._reading(None, on_cpu, round(cache * (1 - share)), layers - round(layers * share), there, context)
+        gpu, cpu = self._share(device, share, context), self._share(None, 1 - share, context)
         speed = decode_speed((gpu, cpu)) if gpu and cpu else None
-        reason = f"{share:.0%} of it fits on {device.name}, the rest stays in system memory"
-        budget = device.budget_bytes + ram
-        return Placement("split", f"{device.name} + {ON_CPU}", context, memory, budget, speed, reason, round(rest))
+        reason = f"{part.num} of {layers + 1} layers fit on {device.name}, the rest stays in system memory"
+        plan = EnginePlan(context.context_tokens, context.kv_type, gpu_layers=part.num)
+        budget, name = device.budget_bytes + ram, f"{device.name} + {ON_CPU}"
+        return Placement("split", name, context, memory, budget, speed, reason, part.ram_bytes, plan)
+
+    def _share(self, device: Device | None, share: float, context: ContextSettings) -> AnyReading | None:
+        """Reading a share of the model from one device (None: from system memory)."""
+        weights, cache = self.weights.bytes_per_token, self._memory(device, context).cache_bytes
+        work = token_work(self.architecture, self.weights)
+        read = (round(weights[0] * share), round(weights[1] * share))
+        layers = round((self.architecture.num_layers or 0) * share)
+        return self._reading(device, read, round(cache * share), layers, work.scaled(share) if work else None, context)
 
     def refusal(self, context: ContextSettings) -> Placement:
         least = replace(context, context_tokens=min(context.context_tokens, LEAST_CONTEXT_TOKENS), kv_type="q8_0")
@@ -263,6 +300,17 @@ class _Planner:
             constants = replace(constants, seconds_per_layer=(constants.seconds_per_layer[0], slow))
         confidence = bandwidth_confidence(self.machine, device)
         return Reading(weight_bytes, cache, num_layers, bandwidth, constants, confidence)
+
+
+def _without_moved_experts(work: TokenWork, moved: float) -> tuple[TokenWork, TokenWork]:
+    """What stays on the accelerator when that share of the experts does not, and the rest."""
+    here = replace(
+        work,
+        expert_bytes={name: size * (1 - moved) for name, size in work.expert_bytes.items()},
+        all_expert_bytes=work.all_expert_bytes * (1 - moved),
+        expert_layers=work.expert_layers * (1 - moved),
+    )
+    return here, work.experts_only().scaled(moved)
 
 
 def _shorter(context: ContextSettings) -> list[ContextSettings]:

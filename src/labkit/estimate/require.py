@@ -14,16 +14,23 @@ LEAST_CONTEXT_TOKENS = 512
 
 
 def require_memory(
-    name: str, architecture: ModelArchitecture, weights: Weights, machine: Machine, context: ContextSettings
+    name: str,
+    architecture: ModelArchitecture,
+    weights: Weights,
+    machine: Machine,
+    context: ContextSettings,
+    *,
+    memory: MemoryEstimate | None = None,
 ) -> MemoryEstimate | None:
     """What a model with exactly this context takes, when that is within the machine's memory. Pure.
 
-    Asks for less than a recommendation does: what is certain and bounded must fit, with 3 % to spare.
+    Asks for less than a recommendation does: what is certain and bounded must fit, with 3 % to spare. `memory` is
+    what the native core says it takes, where that is known; else formulas say it.
     None when it cannot be judged: the shape or the machine's memory is not known.
     Raises InsufficientMemoryError that says what is missing, and which context would fit.
     """
     budget = _budget(machine)
-    memory = estimate_memory(architecture, weights, context)
+    memory = memory or estimate_memory(architecture, weights, context)
     if memory is None or budget is None:
         return memory
     if _needed(memory) <= budget:

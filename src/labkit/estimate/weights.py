@@ -9,7 +9,7 @@ from typing import Literal
 
 from labkit.catalog import CatalogModel, quantizations
 from labkit.estimate import mixtures
-from labkit.gguf import FileFacts
+from labkit.gguf import FileFacts, WeightsByLayer
 from labkit.units import MIB
 
 WeightSource = Literal["exact from file", "dry run on these shapes", "published size", "bits per weight"]
@@ -34,6 +34,8 @@ class Weights:
         types_per_token: of the bytes that one token reads, by tensor type, in a consistent scale of its own; empty
             when not known. `expert_types_per_token` is the part that is experts.
         head_type: tensor type of the output head; empty when not known.
+        head_bytes: of the output head, where `by_layer` does not say.
+        by_layer: what lies in which layer, exact from a file; None for a model that is not on disk.
     """
 
     quantization: str
@@ -45,6 +47,8 @@ class Weights:
     types_per_token: Mapping[str, float] = field(default_factory=dict)
     expert_types_per_token: Mapping[str, float] = field(default_factory=dict)
     head_type: str = ""
+    head_bytes: int = 0
+    by_layer: WeightsByLayer | None = None
 
 
 def weights_of_file(facts: FileFacts) -> Weights:
@@ -59,6 +63,7 @@ def weights_of_file(facts: FileFacts) -> Weights:
         types_per_token=facts.types_per_token,
         expert_types_per_token=facts.expert_types_per_token,
         head_type=facts.head_type or "",
+        by_layer=facts.weights_by_layer,
     )
 
 
@@ -95,6 +100,7 @@ def weights_of_catalog(model: CatalogModel, quantization: str) -> Weights | None
         types_per_token=mixtures.types_per_token(quantization, hidden, head, used, sum(read) / 2),
         expert_types_per_token=mixtures.mixed(mixtures.expert_types(quantization, hidden), used),
         head_type=mixtures.head_type(quantization, hidden),
+        head_bytes=round(head),
     )
 
 

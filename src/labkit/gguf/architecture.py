@@ -37,7 +37,7 @@ def architecture(header: GgufHeader) -> ModelArchitecture:
         num_heads=keys.largest("attention.head_count"),
         num_kv_heads=keys.largest("attention.head_count_kv") or keys.largest("attention.head_count"),
         head_dim=keys.key_length(),
-        vocab_size=len(vocabulary) if vocabulary else None,
+        vocab_size=len(vocabulary) if vocabulary else keys.integer("vocab_size"),
         context_tokens=keys.integer("context_length"),
         num_parameters=sum(tensor.num_elements for tensor in header.tensors) or None,
         experts=None if not experts else MixtureOfExperts(

@@ -6,7 +6,15 @@ from dataclasses import replace
 from labkit.engine.capacity import capacity_of
 from labkit.engine.types import DEFAULT_CELLS, EngineConfig
 from labkit.errors import InsufficientMemoryError
-from labkit.estimate import ContextSettings, Machine, machine_from_profile, require_memory, weights_of_file
+from labkit.estimate import (
+    ContextSettings,
+    Machine,
+    ModelEstimate,
+    estimate_model,
+    machine_from_profile,
+    require_memory,
+    weights_of_file,
+)
 from labkit.hardware import detect_hardware
 from labkit.hardware.probes.memory import probe_memory
 from labkit.hardware.source import SystemSource
@@ -14,32 +22,61 @@ from labkit.model import ModelArchitecture
 from labkit.serving.plan import ServedModel
 from labkit.settings import Settings
 
+Sizer = Callable[[ServedModel, ContextSettings], ModelEstimate]
 
-def require_fit(models: Sequence[ServedModel], engine: EngineConfig, settings: Settings) -> None:
-    """Raise InsufficientMemoryError, with figures and a way out, when the models do not fit together.
 
-    System memory alone is asked first, which costs nothing; accelerators are looked for only where it does not do.
+def require_fit(models: Sequence[ServedModel], engine: EngineConfig, settings: Settings) -> tuple[ModelEstimate, ...]:
+    """What each model takes. Raises InsufficientMemoryError, with figures and a way out, when they do not fit together.
+
+    System memory alone is asked first, which costs nothing; accelerators are looked for only where it does not do,
+    and the native core, whose answer takes a second, only where formulas say no or do not know the shape.
     """
     ram = probe_memory(SystemSource()).value.budget_bytes
-    require_all(models, engine, Machine(ram), lambda: machine_from_profile(detect_hardware(settings, measure=False)))
+    return require_all(
+        models, engine, Machine(ram), lambda: machine_from_profile(detect_hardware(settings, measure=False))
+    )
 
 
 def require_all(
     models: Sequence[ServedModel], engine: EngineConfig, quick: Machine, whole: Callable[[], Machine]
-) -> None:
-    """Judge by `quick`, and by `whole` where that does not do. Pure but for `whole`."""
+) -> tuple[ModelEstimate, ...]:
+    """Judge by `quick`, by `whole` where that does not do, and there at last by the native core's own sizing."""
     try:
-        _require(models, engine, quick)
+        return _require(models, engine, quick, _by_header)
     except InsufficientMemoryError:
-        _require(models, engine, whole())
+        machine = whole()
+    try:
+        return _require(models, engine, machine, _by_header)
+    except InsufficientMemoryError:
+        return _require(models, engine, machine, _natively)
 
 
-def _require(models: Sequence[ServedModel], engine: EngineConfig, machine: Machine) -> None:
+def _by_header(model: ServedModel, context: ContextSettings) -> ModelEstimate:
+    shape = model.facts.architecture
+    found = estimate_model(shape, weights_of_file(model.facts), context)
+    return found if found.memory is not None else _natively(model, context)
+
+
+def _natively(model: ServedModel, context: ContextSettings) -> ModelEstimate:
+    shape, weights = model.facts.architecture, weights_of_file(model.facts)
+    if model.facts.embedding.is_encoder:  # has no cache, and its worker makes another kind of context
+        return estimate_model(shape, weights, context)
+    return estimate_model(shape, weights, context, path=model.ref.path)
+
+
+def _require(
+    models: Sequence[ServedModel], engine: EngineConfig, machine: Machine, sizer: Sizer
+) -> tuple[ModelEstimate, ...]:
+    found = []
     for model in models:
         shape, context = model.facts.architecture, _context(model, engine)
-        memory = require_memory(model.ref.name, shape, weights_of_file(model.facts), machine, context)
+        estimate = sizer(model, context)
+        weights = weights_of_file(model.facts)
+        memory = require_memory(model.ref.name, shape, weights, machine, context, memory=estimate.memory)
         if memory is not None and machine.ram_budget_bytes is not None:
             machine = replace(machine, ram_budget_bytes=machine.ram_budget_bytes - memory.high)
+        found.append(estimate)
+    return tuple(found)
 
 
 def _is_full_attention(shape: ModelArchitecture) -> bool:

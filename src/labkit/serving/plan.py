@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labkit.api.backend import ModelCard
 from labkit.engine.types import EngineConfig
+from labkit.estimate import ModelEstimate
 from labkit.gguf import FileFacts
 from labkit.model import ModelRef
 from labkit.serving.logs import worker_log_path
@@ -25,11 +26,17 @@ SHORTEST_LOAD_LIMIT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that was found and whose file was validated. Clients may also use its `aliases`."""
+    """A model that was found and whose file was validated.
+
+    Attributes:
+        aliases: names that clients may also use.
+        estimate: the memory it will take; None before it was looked at.
+    """
 
     ref: ModelRef
     facts: FileFacts
     aliases: tuple[str, ...] = ()
+    estimate: ModelEstimate | None = None
 
     def card(self) -> ModelCard:
         """What clients may know before it is loaded."""

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labkit import gguf, store
@@ -69,9 +69,9 @@ def plan_endpoint(
         raise InputError("adapters belong to one model, and several are named", hint="serve them one by one")
     if len({name for name, _ in adapters}) < len(adapters):
         raise InputError("an adapter is named twice", hint="give each a name of its own")
-    require_fit(models, engine or EngineConfig(), settings)
+    estimates = require_fit(models, engine or EngineConfig(), settings)
     return EndpointPlan(
-        models=models,
+        models=tuple(replace(model, estimate=found) for model, found in zip(models, estimates, strict=True)),
         logs_folder=ensure_writable(settings.data_folder / "logs"),
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,

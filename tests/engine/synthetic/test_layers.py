@@ -11,6 +11,7 @@ from labkit.engine.synthetic import (
     TINY,
     ExpertShape,
     Gemma4Shape,
+    MlaShape,
     RecurrentShape,
     SyntheticShape,
     plan_synthetic,
@@ -27,6 +28,10 @@ PLAIN = ("granite", "mistral3", "phi3", "qwen2", "qwen3", "smollm3")
 SHAPES = {
     "llama": replace(DENSE, rope_factors=True, tied_embeddings=False),
     **{name: replace(DENSE, architecture=name) for name in PLAIN},
+    "deepseek2": replace(
+        DENSE, architecture="deepseek2", num_kv_heads=1, head_dim=80, experts=replace(SHARED, leading_dense_layers=1),
+        mla=MlaShape(query_rank=256, rank=64, rope_size=16, key_size=64, value_size=64),
+    ),
     "gemma3": TINY["sliding"],
     "gemma4": replace(
         DENSE, architecture="gemma4", num_layers=6, window_tokens=64, global_every=3,

@@ -119,11 +119,12 @@ def _use(functions: Functions, node: Any) -> MemoryUse:
     is_host = functions.find("ggml_backend_buft_is_host", ctypes.c_bool, ctypes.c_void_p)
     device_of = functions.find("ggml_backend_buft_get_device", ctypes.c_void_p, ctypes.c_void_p)
     device = device_of(node.key) if device_of else None
-    in_ram = device is None or bool(is_host and is_host(node.key)) or device_kind(functions, device) == "cpu"
+    kind = "cpu" if device is None else device_kind(functions, device)
+    in_ram = kind == "cpu" or bool(is_host and is_host(node.key))
     return MemoryUse(
         memory=memory,
         device="CPU" if in_ram else functions.text("ggml_backend_dev_name", device) or "unknown",
-        kind="cpu" if in_ram else device_kind(functions, device),
+        kind="cpu" if in_ram else kind,
         model_bytes=node.model,
         context_bytes=node.context,
         compute_bytes=node.compute,

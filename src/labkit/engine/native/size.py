@@ -42,7 +42,11 @@ def _context(model: Any, settings: Mapping[str, Any]) -> list[dict[str, Any]] | 
 
 
 def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return {name: _tuple(value) for name, value in settings.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

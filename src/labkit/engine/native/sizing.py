@@ -10,13 +10,14 @@ import llama_cpp
 
 from labkit.engine.native import library
 from labkit.engine.native.breakdown import MemoryUse, memory_breakdown
+from labkit.engine.native.describe import Functions
 from labkit.errors import ModelLoadError
 
+CPU = "CPU"
 FlashAttention = Literal["auto", "on", "off"]
 
 _FLASH: dict[FlashAttention, int] = {"auto": -1, "off": 0, "on": 1}  # llama.h, enum llama_flash_attn_type
 _TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30}  # enum ggml_type
-_EXPERTS = r"blk\.({layers})\.ffn_(up|down|gate_up|gate)_(ch|)exps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,12 @@ class PlacementSettings:
 
     Attributes:
         gpu_layers: the last so many layers, the head counted as one; -1 for all.
-        expert_layers_in_ram: layers whose experts stay in system memory.
+        overrides: (pattern of tensor names, device) pairs for tensors that go elsewhere; "CPU" is system memory.
         tensor_split: shares of the devices, in their order; () splits by free memory.
     """
 
     gpu_layers: int = -1
-    expert_layers_in_ram: tuple[int, ...] = ()
+    overrides: tuple[tuple[str, str], ...] = ()
     tensor_split: tuple[float, ...] = ()
 
 
@@ -65,7 +66,7 @@ class SizedModel:
         self._placement = placement or PlacementSettings()
         params = llama_cpp.llama_model_default_params()
         # What ctypes only points to must outlive the call.
-        self._overrides = _overrides(self._placement.expert_layers_in_ram)
+        self._overrides = _overrides(self._placement.overrides)
         self._split = _split(self._placement.tensor_split)
         library.set_params(
             params,
@@ -74,9 +75,9 @@ class SizedModel:
             no_alloc=True,
         )
         if self._overrides is not None:
-            params.tensor_buft_overrides = ctypes.cast(self._overrides, ctypes.c_void_p)
+            library.set_params(params, tensor_buft_overrides=ctypes.cast(self._overrides, ctypes.c_void_p))
         if self._split is not None:
-            params.tensor_split = ctypes.cast(self._split, ctypes.POINTER(ctypes.c_float))
+            library.set_params(params, tensor_split=ctypes.cast(self._split, ctypes.POINTER(ctypes.c_float)))
         self._pointer: Any = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._pointer:
             raise ModelLoadError(f"llama.cpp cannot read {path.name}")
@@ -123,13 +124,21 @@ class _Override(ctypes.Structure):
     _fields_ = [("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p)]
 
 
-def _overrides(layers: Sequence[int]) -> Any:
-    if not layers:
+def _overrides(wanted: Sequence[tuple[str, str]]) -> Any:
+    if not wanted:
         return None
-    cpu = llama_cpp.llama_cpp._lib.ggml_backend_cpu_buffer_type
-    cpu.restype = ctypes.c_void_p
-    pattern = _EXPERTS.format(layers="|".join(map(str, layers))).encode()
-    return (_Override * 2)(_Override(pattern, cpu()), _Override(None, None))
+    found = [_Override(pattern.encode(), _buffer_type(device)) for pattern, device in wanted]
+    return (_Override * (len(found) + 1))(*found, _Override(None, None))
+
+
+def _buffer_type(device: str) -> int:
+    functions = Functions(llama_cpp)
+    if device == CPU:
+        return functions.find("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
+    found = functions.find("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)(device.encode())
+    if not found:
+        raise ModelLoadError(f"there is no device {device}")
+    return functions.find("ggml_backend_dev_buffer_type", ctypes.c_void_p, ctypes.c_void_p)(found)
 
 
 def _split(shares: Sequence[float]) -> Any:

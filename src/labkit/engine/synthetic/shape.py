@@ -147,7 +147,7 @@ class SyntheticShape:
     def required_mla(self) -> MlaShape:
         """Latent attention's sizes. Raises InputError for a shape without them."""
         if self.mla is None:
-            raise InputError(f"{self.name} has no sizes of latent attention, and '{self.architecture}' models need them")
+            raise InputError(f"{self.name} has no latent attention, and '{self.architecture}' models need it")
         return self.mla
 
     def sees_everything(self, layer: int) -> bool:
