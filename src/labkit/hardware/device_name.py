@@ -30,6 +30,7 @@ _CHIP_AND_NAME = re.compile(r"^[^\[\]]*\[([^\[\]]+)\]\s*$")  # lspci: "AD102 [Ge
 _GPU_CORES = re.compile(r"\(?\b(\d+)[- ]core gpu\)?", re.IGNORECASE)
 _EARLY_MACOS = re.compile(r"kHW_Apple(M\d+)(Pro|Max|Ultra)?Item", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+)g(?:i?b)?")
+_LONGEST = 200  # characters; nothing longer is a name
 _FORM_FACTOR = re.compile(r"sxm\d")
 
 
@@ -57,7 +58,7 @@ class DeviceName:
 
 def parse_device_name(name: str) -> DeviceName:
     """A device's name as a driver, a tool or a person writes it."""
-    text = _EARLY_MACOS.sub(lambda found: f"Apple {found[1]} {found[2] or ''}", name)
+    text = _EARLY_MACOS.sub(lambda found: f"Apple {found[1]} {found[2] or ''}", name[:_LONGEST])
     text = _TRADEMARKS.sub(" ", _RENDERER.sub("", text.strip()))
     text = _DRIVER_NOTE.sub(" ", text)
     if bracket := _CHIP_AND_NAME.match(text):

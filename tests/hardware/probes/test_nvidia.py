@@ -190,3 +190,31 @@ def test_hidden_cards_and_lost_ones_are_told():
 )
 def test_an_output_is_known_by_its_content(text, name):
     assert [card.name for card in parse_output(text)] == [name]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        " ",
+        "|",
+        "| 0 a ",
+        "a, ",
+        "NVIDIA a, ",
+        "(",
+        "1",
+        ".",
+        '"',
+        "1MiB/",
+        "NVIDIA-SMI a ",
+        "<a>",
+        "<gpu>",
+        "[",
+        "x 1 g ",
+    ],
+)
+@pytest.mark.parametrize(
+    "start", ["", "| 0 a", "| NVIDIA-SMI\n", "GPU 0: ", "<nvidia_smi_log>", "NVSMI LOG\n", "name, "]
+)
+def test_long_nonsense_is_read_in_a_moment_and_gives_nothing_with_a_size(start, piece):
+    # Without bounds on lines, some of these take hours.
+    assert all(card.memory_bytes is None for card in parse_output(start + piece * 20_000))

@@ -24,14 +24,15 @@ _NO_NAME = re.compile(
 _PROSE = re.compile(
     r"NVIDIA-SMI|failed|unable|could|cannot|please|error:|warning|is not a|not found|no devices", re.IGNORECASE
 )
-_LONGEST_NAME = 64
+_LONGEST_NAME, _LONGEST_LINE = 64, 8000
 _MAKER = re.compile(r"\b(nvidia|geforce|tesla|quadro|titan|rtx|gtx|grid|orin|thor|xavier|tegra)\b", re.IGNORECASE)
 _LEAST_MEMORY_MIB = 256
 
 
 def parse_query_csv(text: str | None) -> tuple[Card, ...]:
     """The cards. A card that is printed again (`--loop`) is one card; cut rows give what is whole of them."""
-    rows = [[cell.strip() for cell in row] for row in csv.reader(_lines(text), skipinitialspace=True) if row]
+    # Line by line: an open quote must not swallow the rest.
+    rows = [[cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))] for line in _lines(text)]
     columns, body = _columns(rows)
     found: dict[object, Card] = {}
     for number, row in enumerate(body):
@@ -47,7 +48,7 @@ def parse_query_csv(text: str | None) -> tuple[Card, ...]:
 def _lines(text: str | None) -> list[str]:
     # A NUL ends the reading of a line in older readers, and stands in no output of the tool.
     lines = (text or "").replace("\0", "").splitlines()
-    return [line for line in lines if line.strip() and not _PROSE.search(line)]
+    return [line for line in lines if line.strip() and len(line) <= _LONGEST_LINE and not _PROSE.search(line)]
 
 
 def _columns(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

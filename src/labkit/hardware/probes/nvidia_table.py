@@ -4,20 +4,20 @@ Names are cut to the width of a column ("NVIDIA GeForce RTX 3060 ..."), so it is
 """
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from labkit.hardware.probes.nvidia_card import Card, Slice, card, says_absent, size_bytes
 
-_VERSIONS = re.compile(r"NVIDIA-SMI\s+(\S+)\s+.*?Driver Version:\s*(\S+)")
+_VERSIONS = re.compile(r"NVIDIA-SMI\s+\S+\s+Driver Version:\s*(\S+)")
 # | 0  NVIDIA GeForce RTX 4090        On  |   00000000:01:00.0 Off |                  Off |
-# The second word of the first cell is persistence mode, or on Windows the driver's model.
-_FIRST = re.compile(
-    r"^\|\s*(\d{1,3})\s+(\S.*?)\s*(?:\s(?:On|Off|N/A|ERR!|TCC|WDDM|MCDM))?\s*\|\s*(\S+)?\s*(?:On|Off|N/A|ERR!)?\s*\|"
-)
+_NUMBER_AND_NAME = re.compile(r"\s*(\d{1,3})\s+(\S.*)")
+# What follows the name: persistence mode, or on Windows the driver's model.
+_MODES = frozenset({"On", "Off", "N/A", "ERR!", "TCC", "WDDM", "MCDM"})
+_WIDEST = 200  # characters of a line; wider ones are of no table
 _MEMORY = re.compile(r"\|\s*(\d+\s*MiB)\s*/\s*(\d+\s*MiB)\s*(?:\||$)")
 _MIG_ROW = re.compile(r"^\|\s*(\d+)\s+\d+\s+\d+\s+\d+\s*\|\s*(\d+)\s*MiB\s*/\s*(\d+)\s*MiB\s*\|")
 _MIG_MODE = re.compile(r"\|\s*(Enabled|Disabled|N/A)\*?\s*\|\s*$")
-_LISTED = re.compile(r"^GPU (\d{1,3}): (.+?)(?: \(UUID: [^)]*\)?)?\s*$")
+_LISTED = re.compile(r"^GPU (\d{1,3}): (.+)$")
 _LISTED_SLICE = re.compile(r"^\s+MIG \S+\s+Device\s+\d+:")
 _PROCESSES = re.compile(r"^\|\s*Processes", re.MULTILINE)
 
@@ -25,40 +25,59 @@ _PROCESSES = re.compile(r"^\|\s*Processes", re.MULTILINE)
 def parse_table(text: str | None) -> tuple[Card, ...]:
     """Cards of the table; a cut one gives what is whole of its lines."""
     body, _, mig_table = (text or "").partition("MIG devices:")
-    lines = _PROCESSES.split(body)[0].splitlines()
-    versions = _VERSIONS.search(body)
-    driver = versions[2] if versions else None
-    starts = [(number, match) for number, line in enumerate(lines) if (match := _first_line(line))]
+    lines = _lines(_PROCESSES.split(body)[0])
+    versions = next(filter(None, map(_VERSIONS.search, lines)), None)
+    driver = versions[1] if versions else None
     cards: list[Card] = []
-    for number, match in starts:
-        # Two lines belong to a card, or fewer where the next one follows.
-        own = lines[number + 1 : number + 3]
-        own = own[: next((place for place, line in enumerate(own) if _first_line(line)), 2)]
-        cards.append(card(_texts(match, own), int(match[1]), driver))
+    for number, line in enumerate(lines):
+        if first := _first_line(line):
+            # Two lines belong to a card, or fewer where the next one follows.
+            own = lines[number + 1 : number + 3]
+            own = own[: next((place for place, line in enumerate(own) if _first_line(line)), 2)]
+            cards.append(card(_texts(first, own), first.index, driver))
     return tuple(_with_slices(one, mig_table) for one in cards)
 
 
 def parse_list(text: str | None) -> tuple[Card, ...]:
     """Cards of `nvidia-smi -L`: names, and whether they are partitioned; no memory."""
     cards: list[Card] = []
-    for line in (text or "").splitlines():
+    for line in _lines(text or ""):
         if match := _LISTED.match(line):
-            cards.append(Card(index=int(match[1]), name=match[2].strip()))
+            cards.append(Card(index=int(match[1]), name=match[2].partition(" (UUID:")[0].strip()))
         elif cards and _LISTED_SLICE.match(line):
             last = cards[-1]
             cards[-1] = Card(last.index, last.name, mig=True, slices=(*(last.slices or ()), Slice()))
     return tuple(cards)
 
 
-def _first_line(line: str) -> re.Match[str] | None:
-    match = _FIRST.match(line)
-    # A row of the MIG table and the heading have numbers or words alone.
-    return match if match and not _MIG_ROW.match(line) and re.search(r"[A-Za-z]", match[2]) else None
+@dataclass(frozen=True, slots=True)
+class _FirstLine:
+    index: int
+    name: str
+    address: str
 
 
-def _texts(first: re.Match[str], following: list[str]) -> dict[str, str]:
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if len(line) <= _WIDEST]
+
+
+def _first_line(line: str) -> _FirstLine | None:
+    """Number, name and bus address, of a line whose first two cells are whole."""
+    cells = line.split("|")
+    match = _NUMBER_AND_NAME.fullmatch(cells[1]) if len(cells) > 3 and not cells[0].strip() else None
+    if match is None:
+        return None
+    words = match[2].split()
+    name = match[2].rstrip().removesuffix(words[-1]).rstrip() if words[-1] in _MODES else match[2].rstrip()
+    # A row of the slices has numbers alone, and the heading no number.
+    if not re.search(r"[A-Za-z]", name):
+        return None
+    return _FirstLine(int(match[1]), name, next(iter(cells[2].split()), ""))
+
+
+def _texts(first: _FirstLine, following: list[str]) -> dict[str, str]:
     """Fields of a card as --query-gpu names them, from its first line and the one or two below it."""
-    texts = {"name": first[2], "pci.bus_id": first[3] or ""}
+    texts = {"name": first.name, "pci.bus_id": first.address}
     second = following[0] if following else ""
     cells = [cell.strip() for cell in second.split("|")]
     if memory := _MEMORY.search(second):
@@ -73,7 +92,7 @@ def _texts(first: re.Match[str], following: list[str]) -> dict[str, str]:
 def _with_slices(one: Card, mig_table: str) -> Card:
     if not one.mig:
         return one
-    rows = [match for line in mig_table.splitlines() if (match := _MIG_ROW.match(line))]
+    rows = [match for line in _lines(mig_table) if (match := _MIG_ROW.match(line))]
     sizes = [(size_bytes(row[3]) or 0, size_bytes(row[2]) or 0) for row in rows if int(row[1]) == one.index]
     slices = tuple(Slice(total, max(0, total - used)) for total, used in sizes)
     none_found = "No MIG devices found" in mig_table

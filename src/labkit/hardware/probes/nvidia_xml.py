@@ -53,7 +53,7 @@ def parse_xml(text: str | None) -> tuple[Card, ...]:
     try:
         events: Iterator[tuple[str, ET.Element]] = parser.read_events()  # pyright: ignore[reportAssignmentType]
         for event, element in events:
-            if event == "start" and element.tag == "gpu":
+            if event == "start" and element.tag == "gpu" and (not cards or id(cards[-1]) in ended):
                 cards.append(element)
             elif event == "end":
                 ended.add(id(element))
