@@ -58,7 +58,8 @@ def _qwen(name: str, layers: int, hidden: int, ffn: int, heads: int, kv: int, di
 SHAPES = (
     _qwen("dense 0.3B", 32, 960, 2560, 15, 5, 64, architecture="llama", vocab_size=49152),
     _qwen("dense 0.5B", 24, 896, 4864, 14, 2, 64, architecture="qwen2"),
-    _qwen("sliding 1B", 26, 1152, 6912, 4, 1, 256, architecture="gemma3", vocab_size=262144, window_tokens=512, global_every=6),
+    _qwen("sliding 1B", 26, 1152, 6912, 4, 1, 256, architecture="gemma3", vocab_size=262144,
+          window_tokens=512, global_every=6),
     _qwen("dense 1B", 16, 2048, 8192, 32, 8, 64, architecture="llama", vocab_size=128256),
     _qwen("MoE 2.6B-A0.6B", 16, 2048, 6144, 32, 4, 128, architecture="qwen3moe", experts=ExpertShape(32, 4, 768)),
     _qwen("delta net 1B", 24, 1280, 4352, 8, 2, 256, architecture="qwen35", rope_dim=64,
@@ -188,7 +189,7 @@ def drift(one: DeviceCalibration, other: DeviceCalibration) -> float:
     return max(abs(math.log(mine / theirs.bytes_per_second)) for mine, theirs in pairs if theirs)
 
 
-def compare_shapes(report: Report, names: list[str], threads: int, folder: Path, repetitions: int) -> None:
+def compare_shapes(report: Report, names: tuple[str, ...], threads: int, folder: Path, repetitions: int) -> None:
     """The main table."""
     first = before = calibrate(threads, folder)
     shapes = [shape for shape in SHAPES if shape.name in names]
@@ -305,19 +306,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the files are written; needs 4 GB")
     parser.add_argument("--repetitions", type=int, default=3)
     arguments = parser.parse_args()
-    names = arguments.shapes.split(",") if arguments.shapes else [shape.name for shape in SHAPES]
-    if arguments.quick:
-        names = list(QUICK)
+    everything = QUICK if arguments.quick else tuple(shape.name for shape in SHAPES)
+    names: tuple[str, ...] = tuple(arguments.shapes.split(",")) if arguments.shapes else everything
     if unknown := set(names) - {shape.name for shape in SHAPES}:
         parser.error(f"no shape {', '.join(unknown)}; there are: {', '.join(shape.name for shape in SHAPES)}")
-    report = Report("speed_prediction", "predicted speed after calibration against measured", quick=arguments.quick)
+    partial = arguments.quick or bool(arguments.shapes)
+    report = Report("speed_prediction", "predicted speed after calibration against measured", quick=partial)
     report.settings["threads"] = arguments.threads
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         compare_shapes(report, names, arguments.threads, folder, arguments.repetitions)
         compare_dry(report, arguments.threads, folder, arguments.repetitions)
-        if not arguments.quick:
+        if not partial:
             compare_routing(report, arguments.threads, folder, arguments.repetitions)
     report.settings["seconds"] = round(time.monotonic() - started)
     report.finish()

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from labkit.bench import find_dry_model, require_fit, write_dry_model
+from labkit.engine.synthetic import plan_synthetic, write_synthetic
 from labkit.errors import InputError, InsufficientMemoryError, ModelNotFoundError
 from labkit.estimate import ContextSettings, Machine
 from labkit.gguf import file_facts, validate
@@ -74,3 +75,9 @@ def test_names_and_quantizations_that_do_not_exist_are_refused(settings):
     assert "qwen3-8b" in caught.value.nearest
     with pytest.raises(InputError, match="Q9"):
         find_dry_model("qwen3-8b:Q9", settings)
+
+
+def test_its_file_is_the_plain_synthetic_file_of_the_same_shape(settings, tmp_path):
+    dry = find_dry_model("miniature:Q8_0", settings)
+    plain = write_synthetic(plan_synthetic(dry.plan.shape, "Q8_0"), tmp_path / "plain.gguf")
+    assert write_dry_model(dry).read_bytes() == plain.read_bytes()

@@ -27,8 +27,9 @@ from labkit.settings import Settings, ensure_writable
 
 SECONDS = 11.0
 """For everything: `labkit doctor` is to answer within 20."""
-PATIENCE = 6.0
-"""A child that takes so many times longer hangs, or the machine is too slow to be measured in time."""
+CHILD = "from labkit.bench.calibration_run import main; main()"
+PATIENCE_SECONDS = 120.0
+"""A child that takes so much longer hangs, or the machine is too slow to be measured."""
 MEMORY_MULTIPLE = 3  # the file, the core's copy in its own layout, and room beside
 OnProgress = Callable[[float, str], None]
 
@@ -59,7 +60,7 @@ def calibrate(
             task = CalibrationTask(
                 device, cpu.usable_cores, gpu_layers, cpu.last_level_cache_bytes, folder, seconds / len(devices)
             )
-            found.append(_run(task, _part(on_progress, number, len(devices))))
+            found.append(run_child(task, _part(on_progress, number, len(devices))))
     calibration = Calibration(
         devices=tuple(found),
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,13 +109,13 @@ def _part(on_progress: OnProgress, number: int, count: int) -> OnProgress:
     return lambda share, doing: on_progress((number + share) / count, doing)
 
 
-def _run(task: CalibrationTask, on_progress: OnProgress) -> DeviceCalibration:
+def run_child(task: CalibrationTask, on_progress: OnProgress) -> DeviceCalibration:
     """The child process, from its start to its last line. Raises NativeError when it ends without a result."""
-    command = [sys.executable, "-m", "labkit.bench.calibration_run", json.dumps(asdict(task))]
+    command = [sys.executable, "-c", CHILD, json.dumps(asdict(task))]
     result: DeviceCalibration | None = None
     with tempfile.TemporaryFile() as talk:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=talk, text=True) as child:
-            patience = threading.Timer(PATIENCE * task.seconds, child.kill)
+            patience = threading.Timer(task.seconds + PATIENCE_SECONDS, child.kill)
             patience.start()
             try:
                 for line in child.stdout or ():

@@ -20,11 +20,12 @@ LEAST_FAT_BYTES, MOST_FAT_BYTES = 96 * MIB, 384 * MIB
 CACHE_MULTIPLE = 3  # read round and round, so many times the cache leaves next to no hits
 ACCELERATOR_BYTES = 512 * MIB  # one token takes long enough to be timed
 DEPTH_TOKENS = 1024
+COLD_TOKENS = 512
 THIN_TYPE = "Q8_0"
 
 ThinName = Literal[
     "attention", "experts", "delta_net small", "delta_net large", "mamba2 small", "mamba2 large", "shortconv",
-    "heads of 64", "heads of 128",
+    "heads of 64", "heads of 128", "cold cache",
 ]  # fmt: skip
 
 
@@ -49,8 +50,8 @@ class ThinModel:
 
 def fat_plan(tensor_type: str, least_bytes: int) -> SyntheticPlan:
     """A model of as many wide layers as make `least_bytes`, every matrix of the same type. Pure."""
-    one = uniform_plan(_FAT, tensor_type).weight_bytes
-    layers = max(1, -(-least_bytes // one))
+    one, two = (uniform_plan(replace(_FAT, num_layers=count), tensor_type).weight_bytes for count in (1, 2))
+    layers = 1 + max(0, -(-(least_bytes - one) // (two - one)))
     return uniform_plan(replace(_FAT, num_layers=layers), tensor_type)
 
 
@@ -101,10 +102,13 @@ def _mamba2(hidden: int, state: int) -> SyntheticShape:
 
 
 _FAT = SyntheticShape("fat", "qwen3", 1, 2048, 6144, 16, 4, 128, 512)
+REQUIRED_THIN: tuple[ThinName, ...] = ("attention", "heads of 128", "heads of 64")
 THIN_MODELS: dict[ThinName, ThinModel] = {
     "attention": ThinModel(_thin("qwen3")),
     "heads of 128": ThinModel(_thin("qwen3", layers=2, heads=12, head_dim=128), DEPTH_TOKENS),
     "heads of 64": ThinModel(_thin("qwen3", layers=2, heads=16), DEPTH_TOKENS),
+    # 50 MB of keys and values, as far apart as in models of a few billion parameters.
+    "cold cache": ThinModel(_thin("qwen3", layers=24, heads=8, head_dim=128, num_kv_heads=8), COLD_TOKENS),
     "experts": ThinModel(_thin("qwen3moe", experts=ExpertShape(16, 6, 64))),
     "delta_net small": ThinModel(_delta_net(64, 2, 2)),
     "delta_net large": ThinModel(_delta_net(128, 12, 24)),

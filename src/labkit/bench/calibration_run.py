@@ -1,8 +1,6 @@
-"""Runs the calibration's models on one device and prints what they took. Run as a child process by `calibrate`.
+"""Runs the calibration's models on one device and prints what they took. `calibrate` runs `main` in a child process.
 
-    python -m labkit.bench.calibration_run '{"device": "CPU", "threads": 4, ...}'
-
-prints one JSON object a line: {"share": 0.4, "doing": "Q6_K"} while it works, {"calibration": {...}} at the end.
+It prints one JSON object a line: {"share": 0.4, "doing": "Q6_K"} while it works, {"calibration": {...}} at the end.
 A process of its own gives the memory back, and a core that crashes takes only the child with it.
 """
 
@@ -12,12 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from labkit.bench.calibration_models import (
     ESSENTIAL_TYPES,
     FURTHER_TYPES,
+    REQUIRED_THIN,
     THIN_MODELS,
     THIN_TYPE,
     ThinName,
@@ -39,6 +38,10 @@ WARM_UP_TOKENS = 2
 MOST_DISPERSION = 1.25
 """Of a token's times, third quarter over first; more means that others were at work, and it is measured once more."""
 MOST_ATTEMPTS = 3
+SLOW_SECONDS = 0.5
+"""What takes so long is not measured again."""
+LATE = 1.3
+"""After so many times the time, as on a busy machine, only what is indispensable is measured."""
 Report = Callable[[float, str], None]
 
 
@@ -69,16 +72,21 @@ def run_calibration(task: CalibrationTask, report: Report = lambda _share, _doin
     with tempfile.TemporaryDirectory(dir=task.folder, prefix="calibration-") as folder:
         bench = _Bench(task, Path(folder), lambda doing: report(_share(started, task.seconds), doing))
         fat = {name: bench.fat(name) for name in ESSENTIAL_TYPES}
-        thin: dict[ThinName, Timing] = {name: bench.thin(name) for name in THIN_MODELS}
+        thin: dict[ThinName, Timing] = {name: bench.thin(name) for name in REQUIRED_THIN}
+        late = started + LATE * task.seconds
+        for name in THIN_MODELS:
+            if name not in thin and time.monotonic() < late:
+                thin[name] = bench.thin(name)
         # The essential types come again at the end, which takes as long as the first time.
         reserve = 1.2 * sum(bench.seconds[name] for name in ESSENTIAL_TYPES)
         for name in FURTHER_TYPES:
             slowest = max(bench.seconds.values())
             if time.monotonic() - started + reserve + slowest < task.seconds:
                 fat[name] = bench.fat(name)
-        again = {name: bench.fat(name) for name in ESSENTIAL_TYPES}
+        again = {name: bench.fat(name) for name in ESSENTIAL_TYPES if time.monotonic() < late}
     threads = task.threads if task.gpu_layers == 0 else None
-    return device_calibration(task.device, threads, fat, thin, again)
+    found = device_calibration(task.device, threads, fat, thin, again)
+    return replace(found, cache_bytes=task.cache_bytes if task.gpu_layers == 0 else None)
 
 
 class _Bench:
@@ -124,7 +132,10 @@ class _Bench:
 def _timing(context: NativeContext, depth: int) -> Timing:
     _prompt(context, WARM_UP_TOKENS)
     decode = _decode(context, WARM_UP_TOKENS)
-    prefill = min(_prompt(context, PROMPT_TOKENS) for _ in range(2)) / PROMPT_TOKENS
+    prompts = [_prompt(context, PROMPT_TOKENS)]
+    if prompts[0] < SLOW_SECONDS:
+        prompts.append(_prompt(context, PROMPT_TOKENS))
+    prefill = min(prompts) / PROMPT_TOKENS
     if not depth:
         return Timing(decode, prefill)
     deep_prefill = _prompt(context, depth) / depth
@@ -149,7 +160,7 @@ def _decode(context: NativeContext, position: int) -> float:
         position += len(samples)
         best = min(best, statistics.median(samples))
         first, _, third = statistics.quantiles(samples, n=4)
-        if third <= MOST_DISPERSION * first:
+        if third <= MOST_DISPERSION * first or sum(samples) > SLOW_SECONDS:
             break
     return best
 

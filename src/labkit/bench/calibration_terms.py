@@ -51,7 +51,7 @@ def device_calibration(
 ) -> DeviceCalibration:
     """All terms of one device.
 
-    Attributes of the models' names decide; `again` holds second measurements of some types, made at the end: the
+    `again` holds second measurements of some types, made at the end: the
     mean of both counts, and their difference is the drift. `fat` must have THIN_TYPE, `thin` "attention" and both
     "heads of ..."; other missing ones leave their term out.
     """
@@ -68,7 +68,13 @@ def device_calibration(
     layers = [base, *_experts(thin, rates[THIN_TYPE], base), *_recurrent(thin, rates[THIN_TYPE], base)]
     spread = max(LEAST_SPREAD, MODEL_SPREAD + drift)
     return DeviceCalibration(
-        device, attention, threads, tuple(rates.values()), tuple(layers), round(drift, 4), round(min(spread, 0.5), 4)
+        device,
+        attention,
+        threads,
+        tuple(rates.values()),
+        tuple(layers),
+        drift=round(drift, 4),
+        spread=round(min(spread, 0.5), 4),
     )
 
 
@@ -123,14 +129,18 @@ def _attention(thin: Mapping[ThinName, Timing]) -> AttentionCost:
     names: tuple[ThinName, ...] = ("heads of 64", "heads of 128")
     rates = [_pair_seconds(name, thin[name]) / (HEAD_ELEMENTS + THIN_MODELS[name].shape.head_dim) for name in names]
     element = _typical(rates[0], rates[1])
-    return AttentionCost(HEAD_ELEMENTS * element, element, _prefill_element(thin))
+    cold = 0.0
+    if "cold cache" in thin:
+        warm = (HEAD_ELEMENTS + THIN_MODELS["cold cache"].shape.head_dim) * element
+        cold = max(_pair_seconds("cold cache", thin["cold cache"]) - warm, 0.0)
+    return AttentionCost(HEAD_ELEMENTS * element, element, _prefill_element(thin), cold)
 
 
 def _pair_seconds(name: ThinName, timing: Timing) -> float:
     """Seconds of one query head and one cell."""
-    shape = THIN_MODELS[name].shape
+    model = THIN_MODELS[name]
     extra = max((timing.deep or timing.decode) - timing.decode, LEAST_SECONDS)
-    return extra / (shape.num_layers * shape.num_heads * DEPTH_TOKENS)
+    return extra / (model.shape.num_layers * model.shape.num_heads * model.depth)
 
 
 def _prefill_element(thin: Mapping[ThinName, Timing]) -> float:

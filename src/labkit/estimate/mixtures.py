@@ -40,7 +40,7 @@ _HEADS = {"F32": "F32", "F16": "F16", "BF16": "BF16", "Q8_0": "Q8_0", "MXFP4": "
 _SMALL_HEADS = {"IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S"}
 # What takes the place of types of 256-blocks in rows that 256 does not divide.
 _SMALL_BLOCK = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0", "Q2_K": "Q4_0", "Q3_K": "Q4_0"}
-_ODD_SHARE = 0.75  # of the bytes of a layer: all matrices but the one whose rows are the wide ones
+_ODD_SHARE = 0.72  # of the bytes of a layer: all matrices but the one whose rows are the wide ones
 
 
 def layer_types(quantization: str, hidden_size: int | None) -> dict[str, float]:
@@ -48,11 +48,13 @@ def layer_types(quantization: str, hidden_size: int | None) -> dict[str, float]:
     mixture = MIXTURES.get(quantization, {quantization: 1.0})
     if hidden_size is None or hidden_size % BLOCK == 0:
         return mixture
-    found: dict[str, float] = {}
-    for name, share in mixture.items():
-        small = _SMALL_BLOCK.get(name, "IQ4_NL" if name.startswith("IQ") else name)
-        found[small] = found.get(small, 0.0) + _ODD_SHARE * share
-        found[name] = found.get(name, 0.0) + (1 - _ODD_SHARE) * share
+    # The other types are mostly those of the matrix with wide rows, which 256 divides.
+    base, share = next(iter(mixture.items()))
+    small = _SMALL_BLOCK.get(base, "IQ4_NL" if base.startswith("IQ") else base)
+    replaced = min(share, _ODD_SHARE)
+    others = {name: value for name, value in mixture.items() if name != base}
+    found = {small: replaced} | others
+    found[base] = found.get(base, 0.0) + share - replaced
     return found
 
 

@@ -2,7 +2,7 @@
 
     decode  = sum over tensor types (bytes / rate)
             + sum over layers (own cost + state elements x cost of one)
-            + sum over attention layers cells x (heads x cost + elements x cost + KV bytes / rate of f16)
+            + sum over attention layers cells x (heads x cost + elements x cost + waiting for keys and values)
     prefill = sum over tensor types (2 x weights / operations per second), at least the time of reading them once for
               each micro-batch, + layers and states for each token + attention over half the prompt on average
 
@@ -33,7 +33,11 @@ def decode_terms(
     terms[LAYERS] = sum(_layer_seconds(layer, device) for layer in work.layers)
     experts = device.layer("experts")
     terms[LAYERS] += work.expert_layers * (experts.seconds if experts else 0.0)
-    terms[ATTENTION] = sum(_attention_seconds(layer, device, layer.cells(depth), kv_bytes) for layer in work.layers)
+    is_cold = work.weight_bytes > (device.cache_bytes or 0)
+    terms[ATTENTION] = sum(
+        layer.cells(depth) * (_head_seconds(layer, device) + is_cold * _waiting_seconds(layer, device, kv_bytes))
+        for layer in work.layers
+    )
     return _corrected(terms, device)
 
 
@@ -109,11 +113,16 @@ def _prefill_layer_seconds(layer: LayerWork, device: DeviceCalibration) -> float
     return layer.count * (cost.prefill_seconds + layer.state_elements * cost.prefill_state_seconds)
 
 
-def _attention_seconds(layer: LayerWork, device: DeviceCalibration, cells: float, kv_bytes: float) -> float:
+def _head_seconds(layer: LayerWork, device: DeviceCalibration) -> float:
+    """Of all query heads of these layers for one cell."""
     cost = device.attention
-    pair = cost.head_seconds + layer.head_dim * cost.element_seconds
+    return layer.count * layer.num_heads * (cost.head_seconds + layer.head_dim * cost.element_seconds)
+
+
+def _waiting_seconds(layer: LayerWork, device: DeviceCalibration, kv_bytes: float) -> float:
+    """For one cell's keys and values: by their rows, which lie apart, or by their bytes, if that is longer."""
     reading = layer.kv_elements * kv_bytes / _bytes_per_second(device, "F16")
-    return layer.count * cells * (layer.num_heads * pair + reading)
+    return layer.count * max(layer.num_kv_heads * device.attention.cold_seconds, reading)
 
 
 def _prompt_attention(layer: LayerWork, device: DeviceCalibration, num_tokens: int) -> float:

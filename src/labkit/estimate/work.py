@@ -36,6 +36,11 @@ class LayerWork:
     window_tokens: int | None = None
     state_elements: int = 0
 
+    @property
+    def num_kv_heads(self) -> float:
+        """Rows of keys that a cell has; a compressed one (MLA) is one row."""
+        return self.kv_elements / (2 * self.head_dim) if self.head_dim else 0.0
+
     def cells(self, depth: float) -> float:
         """Cells it attends to behind `depth` tokens."""
         return depth if self.window_tokens is None else min(depth, self.window_tokens)
@@ -63,6 +68,11 @@ class TokenWork:
     head_type: str = ""
     expert_layers: float = 0.0
     exact: bool = True
+
+    @property
+    def weight_bytes(self) -> float:
+        """All weights that tokens come to, every expert included."""
+        return sum(self.matrix_bytes.values()) + self.all_expert_bytes
 
     def scaled(self, share: float) -> "TokenWork":
         """That share of everything: the part of a model that is split by layers."""

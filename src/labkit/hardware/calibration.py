@@ -66,12 +66,15 @@ class AttentionCost:
         head_seconds: of one query head and one cell.
         element_seconds: of one element of a query head and one cell.
         prefill_element_seconds: the same as `element_seconds` for prompts, head's share included.
+        cold_seconds: of one KV head and one cell, when the weights have driven the cache's keys and values out of
+            the processor's cache: their rows lie apart, so each is waited for.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     head_seconds: float
     element_seconds: float
     prefill_element_seconds: float
+    cold_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class DeviceCalibration:
     Attributes:
         device: "CPU", or the name llama.cpp gives an accelerator ("CUDA0").
         threads: of a processor; None of an accelerator.
+        cache_bytes: of a processor, its last-level cache: what fits it is not waited for.
         drift: how far the same measurement differed between begin and end, 0.1 is 10 %.
         spread: half the width of an honest range, as a share; later benchmarks change it.
         corrections: what later benchmarks taught: the logarithm of a factor on the time of each term
@@ -94,6 +98,7 @@ class DeviceCalibration:
     threads: int | None = None
     rates: tuple[TypeRate, ...] = ()
     layers: tuple[LayerCost, ...] = ()
+    cache_bytes: int | None = None
     drift: float = 0.0
     spread: float = 0.2
     corrections: dict[str, float] = field(default_factory=dict)
