@@ -76,3 +76,19 @@ def test_globbing_the_real_machine_finds_what_is_there(tmp_path):
         (tmp_path / name / "device" / "vendor").touch()
     found = SystemSource().glob(f"{tmp_path}/card*/device/vendor")
     assert found == [f"{tmp_path}/card{i}/device/vendor" for i in (0, 1)]
+
+
+def test_a_users_table_of_devices_fills_in_and_a_wrong_one_is_a_problem(tmp_path):
+    settings, machine = Settings(data_folder=tmp_path), load_machine("rtx-4090-desktop")
+    settings.devices_folder.mkdir(parents=True)
+    file = settings.devices_folder / "mine.json"
+    row = '{"name": "NVIDIA GeForce RTX 4090", "vendor": "nvidia", "bandwidth_gb_per_second": 1100, "sources": ["me"]}'
+    file.write_text(f'{{"sources": {{"me": "overclocked, by its own tool"}}, "devices": [{row}]}}', encoding="utf-8")
+    found = detect_hardware(settings, measure=False, source=machine)
+    assert found.gpus[0].peak_bandwidth_bytes_per_second == 1100e9
+    fact = found.sources["gpus.0.peak_bandwidth_bytes_per_second"]
+    assert (fact.origin, "overclocked" in fact.source) == ("table", True)
+    file.write_text('{"devices": [{"name": "x", "speed": 5}], "sources": {}}', encoding="utf-8")
+    found = detect_hardware(settings, measure=False, source=machine)
+    assert found.gpus[0].peak_bandwidth_bytes_per_second == 1008e9
+    assert any("devices.0.speed" in problem.what for problem in found.problems)
