@@ -69,6 +69,9 @@ class Nvml:
     def nvmlDeviceGetMigMode(self, card: dict[str, Any]) -> Any:  # noqa: N802
         return _known(card["mig"] or ((0, 0) if card["name"] == RTX_4090["name"] else None))
 
+    def nvmlDeviceGetAddressingMode(self, card: dict[str, Any]) -> int:  # noqa: N802
+        return 2 if card["memory"] is None else 1
+
     def nvmlDeviceGetMaxMigDeviceCount(self, card: dict[str, Any]) -> int:  # noqa: N802
         return 7 if card["slices"] else 0
 
@@ -89,7 +92,8 @@ class Nvml:
 class OldNvml(Nvml):
     """Of a driver that knows neither slices nor reserved memory."""
 
-    nvmlMemory_v2 = None  # type: ignore[assignment] # noqa: N815
+    def nvmlDeviceGetMemoryInfo(self, card: dict[str, Any], version: int | None = None) -> Any:  # noqa: N802
+        return _raise(13) if version else super().nvmlDeviceGetMemoryInfo(card)
 
     def nvmlDeviceGetMigMode(self, card: dict[str, Any]) -> Any:  # noqa: N802
         raise AttributeError("function not found")

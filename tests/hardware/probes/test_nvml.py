@@ -28,6 +28,7 @@ def test_what_the_library_says_is_read_back():
 def test_a_unified_part_and_an_old_driver():
     (card,) = parse_nvml(text_of(nvml_module.Nvml(nvml_module.GB10)))
     assert (card.name, card.memory_bytes, card.memory_absent) == ("NVIDIA GB10", None, True)
+    assert card.addressing_mode == "ATS"
     (card,) = parse_nvml(text_of(nvml_module.OldNvml(nvml_module.RTX_4090)))
     assert (card.memory_bytes, card.reserved_bytes, card.mig) == (24564 * MIB, None, None)
 

@@ -93,8 +93,9 @@ def _outputs(source: Source) -> Iterator[_Reading]:
             yield _Reading("nvidia-smi", output, parse_output(output.stdout))
     worthwhile = found or _has_driver(source)
     output = source.run(nvml.COMMAND, timeout_seconds=_TIMEOUT_SECONDS) if worthwhile else None
-    if output is not None and nvml.NOT_INSTALLED not in output.stdout:
-        yield _Reading("NVML", output, nvml.parse_nvml(output.stdout))
+    cards = nvml.parse_nvml(output.stdout if output else None)
+    if output is not None and cards:
+        yield _Reading("NVML", output, cards)
 
 
 def _query(source: Source) -> CommandOutput | None:
@@ -180,7 +181,8 @@ def _on_the_bus(source: Source) -> Finding[tuple[Gpu, ...]]:
     gpus = tuple(Gpu(vendor="nvidia", name=_bus_name(card), pci_address=card.slot) for card in cards)
     facts = facts_of(gpus, "PCI bus")
     if source.read("/proc/driver/nvidia/version"):
-        fix = "install nvidia-utils of the driver's version, or start the container with: docker run --gpus all ..."
+        fix = "install nvidia-utils of the driver's version, or: pip install nvidia-ml-py"
+        fix += "; a container is started with: docker run --gpus all ..."
         what = "an NVIDIA driver is loaded, and nvidia-smi is not installed"
         return Finding(gpus, facts, (Problem("warning", what, fix),))
     drivers = {card.driver for card in cards}

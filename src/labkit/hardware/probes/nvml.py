@@ -20,6 +20,7 @@ _MEMORY = re.compile(r"^\s*(nvmlDeviceGetMemoryInfo\w*)\s*->\s*(\w+)(.*)$")
 _NUMBER = re.compile(r"\b(total|reserved|free|used)=(\d{1,20})\b")
 _SUCCESS = "NVML_SUCCESS"
 _NOT_SUPPORTED = "NVML_ERROR_NOT_SUPPORTED"
+_ADDRESSING = {1: "HMM", 2: "ATS"}  # nvmlDeviceAddressingModeType_t
 
 
 def parse_nvml(text: str | None) -> tuple[Card, ...]:
@@ -96,6 +97,7 @@ def _describe_card(nvml: Any, handle: Any) -> Iterator[str]:
         "compute capability": lambda: "{}.{}".format(*nvml.nvmlDeviceGetCudaComputeCapability(handle)),
         "memory bus width": lambda: nvml.nvmlDeviceGetMemoryBusWidth(handle),
         "memory clock": lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM),
+        "addressing mode": lambda: _ADDRESSING.get(nvml.nvmlDeviceGetAddressingMode(handle), "None"),
         "mig mode": lambda: "Enabled" if nvml.nvmlDeviceGetMigMode(handle)[0] else "Disabled",
     }
     for label, ask in questions.items():
@@ -112,15 +114,17 @@ def _describe_card(nvml: Any, handle: Any) -> Iterator[str]:
 
 
 def _describe_memory(nvml: Any, handle: Any) -> str:
-    version = getattr(nvml, "nvmlMemory_v2", None)
-    name = "nvmlDeviceGetMemoryInfo_v2" if version else "nvmlDeviceGetMemoryInfo"
+    """The newer call, which tells reserved memory apart; a driver without it is asked by the older one."""
+    newer = getattr(nvml, "nvmlMemory_v2", None)
+    if newer and (memory := _answer(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle, newer))):
+        sizes = f"total={memory.total} reserved={memory.reserved} free={memory.free} used={memory.used}"
+        return f"nvmlDeviceGetMemoryInfo_v2 -> {_SUCCESS} {sizes}"
     try:
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle, *([version] if version else []))
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError as error:
         code = _NOT_SUPPORTED if error.value == nvml.NVML_ERROR_NOT_SUPPORTED else f"NVML_ERROR_{error.value}"
-        return f"{name} -> {code}"
-    reserved = f" reserved={memory.reserved}" if version else ""
-    return f"{name} -> {_SUCCESS} total={memory.total}{reserved} free={memory.free} used={memory.used}"
+        return f"nvmlDeviceGetMemoryInfo -> {code}"
+    return f"nvmlDeviceGetMemoryInfo -> {_SUCCESS} total={memory.total} free={memory.free} used={memory.used}"
 
 
 def _answer(nvml: Any, ask: Callable[[], Any]) -> Any:
