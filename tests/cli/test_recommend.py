@@ -117,6 +117,7 @@ def test_captured_texts_are_another_machine(tmp_path):
     )
     found = document("--like", str(folder), home=tmp_path)
     assert found["machine"]["ram_budget_bytes"] == 12000000 * 1024
+    assert found["machine"]["name"] == "the machine of capture"
     assert found["recommendations"]
 
 

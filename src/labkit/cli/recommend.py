@@ -154,7 +154,8 @@ def _like(place: Path) -> "HardwareProfile":
         return load_profile(place)
     from labkit.hardware.captured import detect_captured
 
-    return detect_captured(place).profile
+    found = detect_captured(place).profile
+    return replace(found, name=found.name or f"the machine of {place.name}")
 
 
 def _this_machine(settings: "Settings") -> "HardwareProfile":
