@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fakes.hub import BoxRepository, HubBox, hub_box
+from labkit.hub.part import HEADER_BYTES, PIECE_BYTES
 from options import find_model
 
 NAME = "hf:org/model-GGUF:Q4_K_M"
@@ -36,6 +37,24 @@ class PullLab:
             stdout=log,
             stderr=log,
         )
+
+    def arrived(self, home: Path) -> list[tuple[int, int]]:
+        """Spans (start, end) of an unfinished pull that are on disk, by its own progress file."""
+        path = home / "store" / "parts" / f"{self.sha256}.progress"
+        if not path.exists():
+            return []
+        table = path.read_bytes()[HEADER_BYTES:]
+        counts = [int.from_bytes(table[place : place + 8], "little") for place in range(0, len(table), 16)]
+        return [(n * PIECE_BYTES, n * PIECE_BYTES + count) for n, count in enumerate(counts) if count]
+
+    def asked_again(self, arrived: list[tuple[int, int]], first: int) -> int:
+        """Bytes of `arrived` that the storage was asked for, from its request number `first` on."""
+        asked: set[tuple[int, int]] = set()
+        for seen in self.box.seen[first:]:
+            if seen.server == "storage" and seen.range:
+                start, _, last = seen.range.removeprefix("bytes=").partition("-")
+                asked.add((int(start), int(last) + 1))
+        return sum(max(min(a[1], b[1]) - max(a[0], b[0]), 0) for a in arrived for b in asked)
 
     def wait(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait for a pull to end; one that fails shows what it said."""
