@@ -40,8 +40,9 @@ from labkit.settings import Settings
 from paired import Bar, Report
 
 QUANTIZATIONS = ("Q4_K_M", "Q8_0")
-GENERATED, PROMPT, DEPTH = 16, 128, 1024
-MOST_DEEP_BYTES = 1_400_000_000  # filling the cache of larger ones takes too long
+GENERATED, PROMPT, DEPTH = 8, 128, 1024
+DEEP_GENERATED = 24
+MOST_DEEP_BYTES = 900_000_000  # filling the cache of larger ones takes too long
 SHAPES_PER_CALIBRATION = 3
 MEDIAN_BAR, WORST_BAR = 0.10, 0.25
 DRY_BAR = Bar("within", 0.95, 1.05)
@@ -128,15 +129,30 @@ def measure(shape: SyntheticShape, quantization: str, threads: int, folder: Path
     context = NativeContext(model, context_tokens=DEPTH + 2 * PROMPT, batch_tokens=512, num_threads=threads)
     runner = CoreRunner(model, context)
     runner.run(CoreTest(PROMPT, 1))
-    decode, prefill = CoreTest(0, GENERATED), CoreTest(PROMPT, 0)
-    rates = {test: [_rate(runner, test) for _ in range(repetitions)] for test in (decode, prefill)}
-    deep = _rate(runner, CoreTest(0, GENERATED, DEPTH)) if is_deep else None
+    # Many short runs and their median: others disturb single ones.
+    decode = statistics.median(_rate(runner, CoreTest(0, GENERATED)) for _ in range(2 * repetitions + 1))
+    prefill = statistics.median(_rate(runner, CoreTest(PROMPT, 0)) for _ in range(repetitions))
+    deep = _deep_rate(model, context) if is_deep else None
     context.close()
     model.close()
     path.unlink()
-    medians = {test: statistics.median(values) for test, values in rates.items()}
-    weights = weights_of_file(facts)
-    return Measured(shape.name, quantization, facts.architecture, weights, medians[decode], medians[prefill], deep)
+    return Measured(shape.name, quantization, facts.architecture, weights_of_file(facts), decode, prefill, deep)
+
+
+def _deep_rate(model: NativeModel, context: NativeContext) -> float:
+    """Median over single tokens: to fill the cache once takes long enough."""
+    tokens = np.random.default_rng(0).integers(0, model.vocab_size, DEPTH + DEEP_GENERATED, dtype=np.int32)
+    context.clear()
+    for start in range(0, DEPTH, context.batch_tokens):
+        context.forward_tokens(tokens[start : min(start + context.batch_tokens, DEPTH)], start)
+    context.synchronize()
+    seconds = []
+    for position in range(DEPTH, DEPTH + DEEP_GENERATED):
+        before = time.perf_counter()
+        context.forward_token(int(tokens[position]), position)
+        context.synchronize()
+        seconds.append(time.perf_counter() - before)
+    return 1 / statistics.median(seconds)
 
 
 def _rate(runner: CoreRunner, test: CoreTest) -> float:
@@ -148,7 +164,7 @@ def outcomes(found: Measured, first: DeviceCalibration, around: DeviceCalibratio
     machines = [Machine(None, calibration=calibration) for calibration in (first, around)]
     for name, rate, depth in (("decode", found.decode, 0), (f"decode @{DEPTH}", found.deep, DEPTH)):
         if rate is not None:
-            at = depth + GENERATED / 2
+            at = depth + (DEEP_GENERATED if depth else GENERATED) / 2
             speeds = [predict_decode(found.architecture, found.weights, machine, depth=at) for machine in machines]
             yield _outcome(name, rate, speeds)
     speeds = [predict_prefill(found.architecture, found.weights, machine, PROMPT) for machine in machines]
@@ -266,7 +282,7 @@ def compare_dry(report: Report, threads: int, folder: Path, repetitions: int) ->
     )
     bench = CoreBench((CoreTest(0, 32),), repetitions=1, num_threads=threads, gpu_layers=0)
     rates: dict[Path, list[float]] = {imitation: [], plain: []}
-    for _ in range(max(5, repetitions)):
+    for _ in range(5 * repetitions):
         for path, values in rates.items():
             values += [record.tokens_per_second for record in run_core_bench(path, bench)]
     report.compare("bench --dry, tg32", "tokens/s", "plain file", rates[imitation], rates[plain], DRY_BAR, us="dry")
@@ -280,7 +296,7 @@ def compare_routing(report: Report, threads: int, folder: Path, repetitions: int
     context = NativeContext(model, context_tokens=256, batch_tokens=64, num_threads=threads)
     rates: dict[str, list[float]] = {"changing": [], "repeated": []}
     rng = np.random.default_rng(0)
-    for _ in range(max(5, repetitions)):
+    for _ in range(3 * repetitions):
         for name, values in rates.items():
             tokens = rng.integers(0, model.vocab_size, 32).tolist() if name == "changing" else [7] * 32
             context.clear()
