@@ -153,7 +153,8 @@ def training_memory(
         packed_bytes: weights of the GGUF file; needed for a base of "packed".
         flops_per_second: what the machine reaches in training; without it there is no step time.
 
-    Assumes sequences without a padding mask, dropout 0, and adapters in f32 as peft keeps them.
+    Assumes sequences without a padding mask, dropout 0, adapters in f32 as peft keeps them, and a caller that does not
+    hold on to the logits.
     Raises InputError when the shape is not covered, or a packed base has no size.
     """
     if reason := shapes.unsupported(architecture):
@@ -264,29 +265,28 @@ def _working(architecture: ModelArchitecture, settings: TrainingSettings) -> int
 
 
 def _loss(architecture: ModelArchitecture, settings: TrainingSettings) -> int:
-    """Logits, their log-softmax and both gradients in f32, at the positions computed at a time."""
+    """Log-softmax of the logits and both gradients in f32; or one gradient beside the unpacked head.
+
+    The logits themselves are gone by then, unless the caller holds on to the model's outputs.
+    """
     element, vocabulary, hidden = settings.compute_bytes, architecture.vocab_size or 0, architecture.hidden_size or 0
     positions = _trained(settings)
     chunk = min(settings.logits_chunk_tokens or positions, positions)
-    per_logit = 4 * F32 + (element if element != F32 else 0)
     gathered = positions * hidden * 2 * element if chunk < positions else 0
     unpacked = vocabulary * hidden * element if settings.base == "packed" else 0
-    return chunk * vocabulary * per_logit + gathered + unpacked
+    return gathered + max(3 * chunk * vocabulary * F32, chunk * vocabulary * F32 + unpacked)
 
 
 def _layer_backward(architecture: ModelArchitecture, settings: TrainingSettings) -> int:
-    """Gradients of one layer's tensors, with the logits that the caller still holds; recomputed tensors too."""
+    """Gradients of one layer's tensors; with checkpointing, also all that it would have kept."""
     element, tokens = settings.compute_bytes, settings.num_tokens
     hidden, ffn, layers = architecture.hidden_size or 0, shapes.ffn_width(architecture), architecture.layers or ()
-    positions = _trained(settings)
-    whole = settings.logits_chunk_tokens is None or settings.logits_chunk_tokens >= positions
-    logits = positions * (architecture.vocab_size or 0) * element if whole else 0
     per_token = (4 * ffn + 2 * hidden) * element + (ffn * F32 if element != F32 else 0)
     if settings.checkpointing:
         held = _held(settings)
         per_token += max((shapes.saved_bytes_per_token(architecture, one, held) for one in layers), default=0)
     unpacked = 2 * shapes.largest_layer_matrix(architecture) * element if settings.base in ("packed", "nf4") else 0
-    return logits + tokens * per_token + unpacked
+    return tokens * per_token + unpacked
 
 
 def _step(architecture: ModelArchitecture, settings: TrainingSettings) -> int:
