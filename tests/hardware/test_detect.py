@@ -92,3 +92,18 @@ def test_a_users_table_of_devices_fills_in_and_a_wrong_one_is_a_problem(tmp_path
     found = detect_hardware(settings, measure=False, source=machine)
     assert found.gpus[0].peak_bandwidth_bytes_per_second == 1008e9
     assert any("devices.0.speed" in problem.what for problem in found.problems)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs sh")
+def test_a_command_that_was_begun_is_not_run_again(tmp_path):
+    command = ["sh", "-c", f"echo x >> {tmp_path}/ran; echo said"]
+    source = SystemSource()
+    source.begin(command)
+    output = source.run(command)
+    assert output is not None
+    assert (output.exit_code, output.stdout) == (0, "said\n")
+    assert (tmp_path / "ran").read_text() == "x\n"
+    source.run(command)
+    assert (tmp_path / "ran").read_text() == "x\nx\n"
+    source.begin(["labkit-no-such-program"])
+    assert source.run(["labkit-no-such-program"]) is None

@@ -38,8 +38,7 @@ class Garbled(FakeSource):
 def test_garbage_gives_a_valid_profile(name, garbage, exit_code):
     found = probe_machine(Garbled(load_machine(name), garbage, exit_code))
     find_problems(found)
-    assert found.native_core is not None
-    assert found.native_core.load_error
+    assert found.native_core is None or found.native_core.load_error  # None: a machine without a described core
     assert found.tier == "cpu"
     assert parse_profile(to_plain(found), name) == found
 

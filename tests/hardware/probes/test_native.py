@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from labkit.hardware.probes.native import (
     probe_native_core,
     rebuild_command,
 )
-from labkit.hardware.source import CommandOutput
+from labkit.hardware.source import DESCRIBE_CORE, CommandOutput
 
 
 def asked(output):
@@ -92,3 +93,27 @@ def test_devices_with_wrong_fields_are_left_out():
 def test_the_rebuild_command_of_powershell():
     assert rebuild_command("cuda", windows=True).startswith('$env:CMAKE_ARGS="-DGGML_CUDA=on"; pip install')
     assert rebuild_command("metal").startswith('CMAKE_ARGS="-DGGML_METAL=on" pip install')
+
+
+def run_description(folder, *options):
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = [sys.executable, *options, *DESCRIBE_CORE[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return json.loads(done.stdout)
+
+
+def test_the_description_is_the_same_by_path_and_by_name(tmp_path):
+    by_name = subprocess.run(
+        [sys.executable, "-m", "labkit.engine.native.describe"], capture_output=True, text=True, check=True
+    )
+    by_path = run_description(tmp_path)
+    assert parse_description(json.dumps(by_path)) is not None
+    assert {**json.loads(by_name.stdout), "devices": None} == {**by_path, "devices": None}
+
+
+def test_bindings_without_what_their_python_layer_needs_are_a_core_that_does_not_load(tmp_path):
+    package = tmp_path / "llama_cpp"
+    package.mkdir()
+    (package / "__init__.py").write_text("__version__ = '9.9.9'\nimport numpy\n")
+    (package / "llama_cpp.py").write_text("")
+    assert run_description(tmp_path, "-S") == {"error": "ModuleNotFoundError: No module named 'numpy'"}
