@@ -1,6 +1,6 @@
 """Where a model goes on a card that is too small for it: labkit's plan beside llama.cpp's own `fit`, case by case.
 
-    python benchmarks/placement_vs_fit.py [--shapes NAME ...] [--source FOLDER] [--save]
+    python benchmarks/placement_vs_fit.py [--shapes NAME ...] [--source FOLDER] [--save | --saved]
 
 `llama-fit-params` of the installed core's version runs on made-up cards (peers/cards.py) with sparse files of real
 models' sizes. Beside it: the same steps over the native core's sizing of the same cards, the same steps over labkit's
@@ -13,14 +13,10 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from peers.build import PeerError
-from peers.cards import cards
-from peers.fit_params import FitAnswer, ensure_fit_params, fit_params, libraries_of
-from peers.native_cards import sizer_on_cards
-from synthetic_models import SHAPES
+from pydantic import TypeAdapter
 
 from labkit.engine.synthetic import plan_synthetic, write_sparse
 from labkit.estimate import ContextSettings, Device, Machine, Placement, place, weights_of_file
@@ -29,6 +25,11 @@ from labkit.estimate.fit import FitRequest, Fitted, Measure, fit
 from labkit.estimate.tensor_overrides import tensor_overrides
 from labkit.gguf import FileFacts, file_facts, read_header
 from labkit.units import GIB
+from peers.build import PeerError
+from peers.cards import cards
+from peers.fit_params import FitAnswer, ensure_fit_params, fit_params, libraries_of
+from peers.native_cards import sizer_on_cards
+from synthetic_models import SHAPES
 
 RESULT = Path(__file__).parent / "results" / "placement_vs_fit.json"
 CARDS: tuple[tuple[int, ...], ...] = ((4,), (8,), (12,), (24,), (12, 8))
@@ -129,6 +130,20 @@ def run_case(folder: Path, path: Path, name: str, sizes_gib: tuple[int, ...]) ->
     )
 
 
+def again(case: Case, path: Path) -> Case:
+    """A kept case with what formulas and labkit's own plan say now."""
+    free = [size * GIB for size in case.cards_gib]
+    facts = file_facts(read_header(path))
+    plan = own_plan(facts, free)
+    return replace(case, formulas=decide(facts, free, formulas(facts, free)), own=describe(plan) if plan else "?")
+
+
+def load_kept(path: Path = RESULT) -> dict[tuple[str, tuple[int, ...]], Case]:
+    """Cases that an earlier run kept."""
+    cases = TypeAdapter(list[Case]).validate_python(json.loads(path.read_text(encoding="utf-8"))["cases"])
+    return {(case.model, case.cards_gib): case for case in cases}
+
+
 def describe(plan: Placement) -> str:
     """Our own plan in words."""
     return f"{plan.fit}, {plan.context.context_tokens} tokens, {plan.context.kv_type}"
@@ -159,9 +174,11 @@ def main() -> int:
     parser.add_argument("--shapes", nargs="+", default=list(SHOWN), choices=list(SHAPES))
     parser.add_argument("--source", type=Path, help="an unpacked llama.cpp of the same version")
     parser.add_argument("--save", action="store_true", help=f"write {RESULT.name}")
+    parser.add_argument("--saved", action="store_true", help=f"judge the formulas by {RESULT.name}, run no fit")
     arguments = parser.parse_args()
+    kept = load_kept() if arguments.saved else {}
     try:
-        folder = ensure_fit_params(source=arguments.source)
+        folder = RESULT if arguments.saved else ensure_fit_params(source=arguments.source)
     except PeerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -171,7 +188,10 @@ def main() -> int:
         for name in arguments.shapes:
             path = write_sparse(plan_synthetic(SHAPES[name], "Q4_K_M"), Path(scratch) / f"{name}.gguf")
             for sizes in CARDS:
-                found.append(run_case(folder, path, name, sizes))
+                case = kept.get((name, sizes))
+                if case is None and arguments.saved:
+                    continue
+                found.append(again(case, path) if case else run_case(folder, path, name, sizes))
                 report(found[-1])
             path.unlink()
     native = sum(case.native == case.theirs for case in found)

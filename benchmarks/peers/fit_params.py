@@ -73,7 +73,10 @@ def parse_answer(text: str) -> FitAnswer:
         int(match[1]),
         int(match[2]),
         tuple(int(part) for part in match[3].split(",")) if match[3] else (),
-        tuple((int(layer), _PARTS.get(part, part), place.rstrip("0123456789")) for layer, part, place in partial),
+        tuple(
+            (int(layer), _PARTS.get(str(part)) or str(part), str(place).rstrip("0123456789"))
+            for layer, part, place in partial
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.estimate import ContextSettings, cache_bytes, compute_bytes, missing_facts
+from labkit.estimate.memory import cache_bytes_by_layer
 from labkit.model import LayerMemory, ModelArchitecture
 from labkit.units import MIB
 
@@ -88,3 +89,28 @@ def test_an_unknown_shape_gives_none(missing):
 def test_fewer_outputs_need_a_smaller_buffer():
     big = replace(SHAPE, vocab_size=150_000)
     assert compute_bytes(big, ContextSettings(1024, num_outputs=1)) < compute_bytes(big, ContextSettings(1024))
+
+
+def test_a_recurrent_model_needs_no_heads_to_be_estimated():
+    shape = ModelArchitecture(
+        "mamba2", num_layers=2, hidden_size=2560, vocab_size=50288, layers=(LayerMemory(state_size=671744),) * 2
+    )
+    assert missing_facts(shape) == ""
+    assert compute_bytes(shape, ContextSettings(4096)) > 113 * MIB  # what llama.cpp says of 64 such layers
+    assert "attention heads" in missing_facts(replace(shape, layers=(LayerMemory(),)))
+
+
+def test_values_may_be_stored_in_another_type_than_keys():
+    layers = (LayerMemory(256, 256),)
+    same = cache_bytes(layers, ContextSettings(4096, kv_type="q8_0"))
+    mixed = cache_bytes(layers, ContextSettings(4096, kv_type="q8_0", value_type="f16"))
+    assert mixed - same == 4096 * 256 * (2 - 34 / 32)
+    assert ContextSettings(4096, kv_type="q8_0", flash_attention=False).values_as == "f16"
+
+
+def test_layers_lie_with_their_cache():
+    layers = (LayerMemory(256, 256), LayerMemory(), LayerMemory(state_size=10))
+    context = ContextSettings(4096, num_sequences=2, unified=True)
+    found = cache_bytes_by_layer(layers, context)
+    assert found == (4096 * 512 * 2, 0, 80)
+    assert sum(found) == cache_bytes(layers, context)

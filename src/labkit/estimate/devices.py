@@ -22,7 +22,7 @@ from labkit.model import ModelArchitecture
 Overflow = Literal["experts", "attention", "up", "gate"]
 """What of its first partial layer a device keeps: all but the experts, attention alone, also the up projections, also
 the gates. Every further partial layer keeps all but the experts."""
-ROWS_BESIDE_LOGITS = {"phi3": 3, "gemma4": 2, "gpt-oss": 2, "deepseek2": 2, "granitehybrid": 3}
+ROWS_BESIDE_LOGITS = {"phi3": 3, "gemma4": 2, "gpt-oss": 2, "deepseek2": 6, "granitehybrid": 3}
 PIPELINE_COPIES = 4  # GGML_SCHED_MAX_COPIES: inputs are kept so often when several devices take turns
 
 
@@ -164,18 +164,30 @@ class DealtModel:
         if places[-1] == device:
             outputs = min(ubatch, context.num_outputs or ubatch)
             logits = (shape.vocab_size or 0) * outputs * 4 + row * _rows_held(shape)
-            if places[0] == device and _rows_held(shape) > 1:
-                logits += per_layer_input_bytes(shape, context)
-            if _holds_mask(shape, whole=places[0] == device):
-                logits += mask
-        queries = (shape.num_heads or 0) * (shape.head_dim or 0) * ubatch * 4 if places[0] == device else 0
-        layer = mask + activation_bytes(shape, context) + queries
+            logits += self._beside_logits(context, mask, whole=places[0] == device)
+        layer = activation_bytes(shape, context)
+        if places[0] == device and _rows_held(shape) == 1:
+            layer += (shape.num_heads or 0) * (shape.head_dim or 0) * ubatch * 4
         has_layer = device in places[:-1]
         copies = 0
         if pipelined:
             # Inputs several times over, and what comes from the device before.
             copies = PIPELINE_COPIES * (mask + row) + (PIPELINE_COPIES * row if places[0] != device else 0)
+        else:
+            layer += mask
         return max(logits, layer if has_layer else 0) + copies
+
+    def _beside_logits(self, context: ContextSettings, mask: int, *, whole: bool) -> int:
+        """What lies in front of the logits in a gap too small for anything else: masks shorter than a row.
+
+        With per-layer embeddings those and the masks stay until the end where all layers are on the device.
+        """
+        shape = self.architecture
+        if shape.per_layer_embedding_size:
+            return mask + per_layer_input_bytes(shape, context) if whole else 0
+        row = (shape.hidden_size or 0) * context.ubatch_tokens * 4
+        keeps = shape.architecture in {"phi3", "gemma4"} or (whole and _rows_held(shape) > 1)
+        return mask if keeps and mask < row else 0
 
     def _host_compute_bytes(self, context: ContextSettings, places: list[int | None], split: LayerSplit | None) -> int:
         """Inputs always; a layer's activations where a layer is computed; and the rows of logits."""
@@ -185,6 +197,12 @@ class DealtModel:
         if None in places or not _is_whole(split):
             inputs += activation_bytes(shape, context)
         return inputs + output_bytes(shape, context)
+
+
+def pipeline_bytes(shape: ModelArchitecture, context: ContextSettings) -> int:
+    """What each of several devices holds besides, so that they can take turns with micro-batches: an upper bound."""
+    row = (shape.hidden_size or 0) * context.ubatch_tokens * 4
+    return PIPELINE_COPIES * (mask_bytes(shape.layers or (), context) + per_layer_input_bytes(shape, context) + 2 * row)
 
 
 def activation_bytes(shape: ModelArchitecture, context: ContextSettings) -> int:
@@ -202,13 +220,6 @@ def _rows_held(shape: ModelArchitecture) -> int:
     if shape.architecture in ROWS_BESIDE_LOGITS:
         return ROWS_BESIDE_LOGITS[shape.architecture]
     return 2 if any(layer.state_size for layer in shape.layers or ()) else 1
-
-
-def _holds_mask(shape: ModelArchitecture, *, whole: bool) -> bool:
-    """Whether the masks lie in front of the logits, where the gap they leave is too small for them: measured."""
-    if shape.architecture == "phi3" or (shape.architecture == "gemma4" and not shape.per_layer_embedding_size):
-        return True
-    return whole and _rows_held(shape) > 1
 
 
 def _is_whole(split: LayerSplit | None) -> bool:

@@ -73,7 +73,9 @@ def cache_bytes_by_layer(layers: tuple[LayerMemory, ...], context: ContextSettin
     return tuple(found)
 
 
-def compute_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int | None:
+def compute_bytes(
+    architecture: ModelArchitecture, context: ContextSettings, *, on_accelerator: bool = False
+) -> int | None:
     """An upper bound of the compute buffer of one device that holds the whole model; None for an unknown shape.
 
     Fitted bound: the larger of the phase that makes logits and the phase of one layer, 5 % and 8 MiB more.
@@ -97,7 +99,21 @@ def compute_bytes(architecture: ModelArchitecture, context: ContextSettings) -> 
     highest = max(logits, layer, scores)
     if context.values_as != context.kv_type and context.flash_attention:
         highest = logits + layer  # the allocator may find no gap for the logits: seen with LFM2
+    if on_accelerator and architecture.architecture == "granitehybrid":
+        highest = max(highest, logits + layer // 2)  # the logits find no gap there either: measured
     return round(SAFETY_FACTOR * highest) + SAFETY_BYTES
+
+
+def loses_flash_attention(architecture: ModelArchitecture) -> bool:
+    """Whether llama.cpp turns flash attention off by itself when layers of such a model lie in two memories.
+
+    Its check (resolve_fused_ops in src/llama-context.cpp) wants each layer's attention where the layer is. Layers that
+    borrow a cache compute where that lies, and LFM2's are numbered past their device. The scores are then made whole.
+    """
+    if architecture.architecture == "lfm2":
+        return True
+    empty = any(layer == LayerMemory() for layer in architecture.layers or ())
+    return empty and architecture.architecture in {"gemma3n", "gemma4"}
 
 
 def output_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int:

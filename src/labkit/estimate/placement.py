@@ -7,8 +7,15 @@ context, with the experts of a mixture in system memory, and split by layers.
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from labkit.estimate.devices import pipeline_bytes
 from labkit.estimate.machine import Device, Machine
-from labkit.estimate.memory import ContextSettings, cache_bytes, compute_bytes, output_bytes
+from labkit.estimate.memory import (
+    ContextSettings,
+    cache_bytes,
+    compute_bytes,
+    loses_flash_attention,
+    output_bytes,
+)
 from labkit.estimate.partial import (
     ALL_LAYERS,
     EnginePlan,
@@ -106,7 +113,7 @@ def estimate_memory(
     """Memory for a model held by one device. Pure. None when its shape is not known: see `missing_facts`."""
     if architecture.layers is None:
         return None
-    compute = compute_bytes(architecture, context)
+    compute = compute_bytes(architecture, context, on_accelerator=on_gpu)
     if compute is None:
         return None
     if not on_gpu:
@@ -180,7 +187,7 @@ class _Planner:
         devices = [device for device in self.machine.devices if not device.unified]
         if len(devices) < 2:
             return None
-        found = [self._memory(device, context) for device in devices]
+        found = [self._pipelined(self._memory(device, context), context) for device in devices]
         free = [device.budget_bytes for device in devices]
         rooms = [size - memory.compute_bytes - memory.reserve_bytes for size, memory in zip(free, found, strict=True)]
         held = spread(self.architecture, layers_of(self.architecture, self.weights), context, free, rooms)
@@ -227,7 +234,7 @@ class _Planner:
     def split(self, device: Device, context: ContextSettings) -> Placement | None:
         """As many layers as fit on the accelerator, the others in system memory."""
         ram, layers = self.machine.ram_budget_bytes, self.architecture.num_layers or 0
-        memory = self._memory(device, context)
+        memory = self._in_two_memories(device, context)
         room = device.budget_bytes - memory.compute_bytes - memory.reserve_bytes
         part = most_layers(self.architecture, layers_of(self.architecture, self.weights), context, room)
         total = part.device_bytes + part.ram_bytes
@@ -269,11 +276,24 @@ class _Planner:
             return found
         # Each of several equal cards has its own compute buffer and context.
         context_bytes = 0 if device.unified else GPU_CONTEXT_BYTES * device.count
+        if device.count > 1:
+            found = self._pipelined(found, context)
         return replace(
             found,
             compute_bytes=found.compute_bytes * device.count,
             reserve_bytes=found.reserve_bytes + context_bytes,
         )
+
+    def _pipelined(self, memory: MemoryEstimate, context: ContextSettings) -> MemoryEstimate:
+        return replace(memory, compute_bytes=memory.compute_bytes + pipeline_bytes(self.architecture, context))
+
+    def _in_two_memories(self, device: Device, context: ContextSettings) -> MemoryEstimate:
+        """As `_memory`, when layers lie on `device` and in system memory."""
+        found = self._memory(device, context)
+        if loses_flash_attention(self.architecture):
+            without = compute_bytes(self.architecture, replace(context, flash_attention=False), on_accelerator=True)
+            found = replace(found, compute_bytes=max(found.compute_bytes, (without or 0) * device.count))
+        return found
 
     def _used_expert_bytes(self) -> int:
         experts = self.architecture.experts

@@ -17,8 +17,7 @@ _FEED_FORWARD = re.compile(r"ffn_(gate|up|gate_up|down).*")
 _GATE_AND_DOWN = re.compile(r"ffn_(gate|gate_up|down).*")
 _DOWN = re.compile(r"ffn_down.*")
 _INPUT = {"token_embd.weight", "per_layer_token_embd.weight", "position_embd.weight", "token_types.weight"}
-_HEAD = {"output.weight", "output.bias", "output_norm.weight", "output_norm.bias", "cls.weight", "cls.output.weight"}
-_HEAD |= {"token_embd_norm.weight", "output_b.weight", "dense_2.weight", "dense_3.weight"}
+_OF_FIRST_LAYER = ("per_layer_model_proj.", "per_layer_proj_norm.")  # of no layer by name, and placed with the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,10 @@ def weights_by_layer(tensors: Iterable[TensorInfo], num_layers: int, num_unused:
             if int(match[1]) < num_layers - num_unused:
                 found[int(match[1])].append((match[2], tensor.num_bytes))
             continue
-        ends["input" if tensor.name in _INPUT else "head"] += tensor.num_bytes
+        if tensor.name.startswith(_OF_FIRST_LAYER) and found:
+            found[0].append((tensor.name, tensor.num_bytes))
+        else:
+            ends["input" if tensor.name in _INPUT else "head"] += tensor.num_bytes
         has_head |= tensor.name == "output.weight"
         if tensor.name == "token_embd.weight":
             ends["embedding"] = tensor.num_bytes
