@@ -43,6 +43,16 @@ SECRETS = [
     ("    RegisteredOwner    REG_SZ    Marie Curie\n", "Curie"),
     ("Linux version 6.8 on sorbonne-lab3, sorbonne-lab3.local\n", "sorbonne"),
     ("/dev/disk (mcurie)\n", "mcurie"),
+    ('    "IOPlatformSerialNumber" = "C02ZX1ABMD6T"\n', "C02ZX1ABMD6T"),
+    ('    "serial-number" = <4330325a58>\n', "4330325a58"),
+    ("        GPU PDI                               : 0x8c1b2d3e4f506172\n", "8c1b2d3e"),
+    ("  Uuid:                    GPU-2150e7d042a11240      \n", "2150e7d042a1"),
+    ("Product ID:                00330-80000-00000-AA123\n", "AA123"),
+    ("Domain:                    corp.example.org\n", "corp.example"),
+    ("                                 [01]: 10.20.30.40\n", "10.20.30.40"),
+    ("                                 [02]: fe80::1c2d:3e4f:5061:7283\n", "1c2d:3e4f"),
+    ("connected from 192.168.17.23\n", "192.168.17.23"),
+    (" -InternalBattery-0 (id=21430371)\t93%; charging\n", "21430371"),
 ]
 
 
@@ -69,6 +79,11 @@ def test_what_identifies_is_gone_and_stays_gone(text, secret):
         '"PCI Bus": "0000:83:00.0", "VRAM Total Memory (B)": "34342961152"',
         "/home/",
         "flags\t\t: fpu vme de pse tsc msr\n",
+        "OS Version:                10.0.22621 N/A Build 22621\n",
+        "  Name:                    gfx1151\n  Marketing Name:          AMD Radeon Graphics\n",
+        "product_name: AMD Instinct MI210\n<product_name>NVIDIA L4</product_name>\n",
+        "[03]: 10.0.22621.1 is a version\n",
+        "Node ID: 1\nDevice ID: 0x6860\n",
     ],
 )
 def test_what_probes_read_stays(text):
@@ -155,4 +170,7 @@ def test_long_and_odd_texts_take_no_long_time():
 
 def test_json_stays_json():
     text = json.dumps({"a": [{"serial_number": "X1", "processes": []}], "host_name": "lab"})
-    assert json.loads(Redactor().redact(text)) == {"a": [{"serial_number": REDACTED}], "host_name": REDACTED}
+    assert json.loads(Redactor().redact(text)) == {
+        "a": [{"serial_number": f"{REDACTED}-1"}],
+        "host_name": f"{REDACTED}-2",
+    }

@@ -19,6 +19,9 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "SPMemoryDataType.json": ("-json",),
 }
 
+# Programs of the same name elsewhere answer something else.
+_ONLY_ON = {"sysctl": "Darwin", "reg": "Windows", "powershell": "Windows"}
+
 
 @dataclass(slots=True)
 class Recording:
@@ -77,6 +80,8 @@ def run_support_commands(source: RecordingSource, *, progress: Callable[[str], N
     answered = {entry.file for words in asked if (entry := entry_of(words))}
     for entry in COMMANDS:
         program = entry.command[0]
+        if _ONLY_ON.get(program, source.system) != source.system:
+            continue
         bare_option = entry.command[-1].startswith("--query")
         if program == "python" or bare_option:  # asked by the probes, with words that only they know
             continue

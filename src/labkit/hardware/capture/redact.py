@@ -22,24 +22,33 @@ _LONG_HEX = re.compile(r"(?<![0-9a-zA-Z.])(?:0x)?(?=[0-9a-f]*[0-9])[0-9a-f]{32,}
 _MAC = re.compile(
     r"(?<![0-9a-fA-F:.-])[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}(?:\1[0-9a-fA-F]{2}){0,2}(?![0-9a-fA-F:.])"
 )
+# Addresses of a home or office network, and every address in the list of systeminfo; versions look like others.
+_ADDRESS = re.compile(
+    r"(?<![\d.])192\.168\.\d{1,3}\.\d{1,3}(?![\d.])|(?<=\]: )(?:\d{1,3}\.){3}\d{1,3}$|"
+    r"(?<![0-9a-f:])(?:fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})(?::[0-9a-f]{0,4}){3,7}(?![0-9a-f:])",
+    re.I | re.M,
+)
+_BATTERY = re.compile(r"(?<=\(id=)\d{4,}")
 _POD = re.compile(r"(?<=pod)[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.I)
 _HOMES = re.compile(
     r"(?P<before>/home/|/Users/|(?<=[A-Za-z]:)\\Users\\|\\\\Users\\\\)(?P<name>(?!Shared\b|Public\b)[^/\\\s\"',;:<>]+)"
 )
 # Keys whose value is an identity, whole key by whole key: "Serial Number (system)", "UUID", "host_name" ...
 _KEY = (
-    r"(?:[\w ./()-]*[ ._-])?(?:serial(?:[ ._-]?(?:number|num|no|\#))?\d?|(?:u|g)uid|udid|unique[ ._-]?(?:id|number)|"
+    r"[\w ./()-]*?(?:serial(?:[ ._-]?(?:number|num|no|\#))?\d?|(?:u|g)uid|udid|unique[ ._-]?(?:id|number)|"
     r"(?:machine|hardware|product|boot|device|chassis|asset)[ ._-]?(?:uuid|udid|id\#)|machine[ ._-]?id|"
+    r"(?<![a-z])pdi|fru[ ._-]?id|domain|product[ ._-]?id|"
     r"product[ ._-]?key|asset[ ._-]?tag|service[ ._-]?tag|"
     r"(?:host|user|computer|node|domain|account)[ ._-]?name|nodename|owner|registered[ ._-]?(?:owner|organi[sz]ation)|"
     r"mac[ ._-]?address|ip[ ._-]?address|e-?mail|edid|imei|logon[ ._-]?server|"
     r"_?spdisplays_display-(?:serial-number\d?|vendor-id|product-id|week|year))(?:[ _]?\([^)\n]*\))?"
 )
 _LABEL = re.compile(_KEY, re.IGNORECASE)
-# "key": "value" of JSON, <key>value</key> of XML, "key : value" and "key = value" of text, "key REG_SZ value" of
-# Windows. Bounded everywhere: a hostile or damaged text must not take long.
+# "key": "value" of JSON, "key" = "value" of ioreg, <key>value</key> of XML, "key : value" and "key = value" of text,
+# "key REG_SZ value" of Windows. Bounded everywhere: a hostile or damaged text must not take long.
 _LABELLED = (
     re.compile(r'(?P<head>"(?P<key>[^"\n]{1,80})"\s{0,9}:\s{0,9}")(?P<value>[^"\n]*)'),
+    re.compile(r'(?P<head>"(?P<key>[^"\n]{1,80})"\s{0,9}=\s{0,9}["<]?)(?P<value>[^">\n]*)'),
     re.compile(r"(?P<head><(?P<key>[\w.-]{1,80})>)(?P<value>[^<\n]*)"),
     re.compile(
         r"(?P<head>^[ \t|]*(?:\d{1,4}[ \t]*\|[ \t]*)?(?:GPU\[\d{1,4}\][ \t]*:[ \t]*)?"
@@ -74,16 +83,27 @@ class Redactor:
         """The text without identities. Any text is taken, also one that was cut."""
         text = _without_processes(text)
         for pattern in _LABELLED:
-            text = pattern.sub(_masked, text)
+            text = pattern.sub(self._masked, text)
         for pattern in (_POD, _UUID, _LONG_HEX):
             text = pattern.sub(lambda match: self._number(match[0]), text)
         text = _MAC.sub(lambda match: re.sub(r"[0-9a-fA-F]", "0", match[0]), text)
+        text = _ADDRESS.sub("0.0.0.0", text)
+        text = _BATTERY.sub("0", text)
         text = _HOMES.sub(lambda match: match["before"] + "user", text)
         for name, stand_in in self.names.items():
             text = re.sub(
                 rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])", lambda _, to=stand_in: to, text, flags=re.I
             )
         return text
+
+    def _masked(self, match: re.Match[str]) -> str:
+        """The labelled value replaced, by the same word for the same value."""
+        value = match["value"].strip(" \t\r\"',|")
+        if _EMPTY.match(value) or value.startswith(REDACTED) or not _LABEL.fullmatch(match["key"].strip()):
+            return match[0]
+        count = self._ids.setdefault(value.lower(), len(self._ids) + 1)
+        border = " |" if match["value"].rstrip().endswith("|") else ""
+        return f"{match['head']}{REDACTED}-{count}{border}"
 
     def _number(self, found: str) -> str:
         """The id with its digits replaced by a running number: the same for the same id, of the same shape."""
@@ -127,14 +147,6 @@ def _asked(function: Callable[[], str]) -> str:
         return function()
     except (OSError, KeyError, RuntimeError, ImportError):  # a user without an entry in the system's list
         return ""
-
-
-def _masked(match: re.Match[str]) -> str:
-    value = match["value"].strip(" \t\r\"',|")
-    if _EMPTY.match(value) or not _LABEL.fullmatch(match["key"].strip()):
-        return match[0]
-    border = "|" if match["value"].rstrip().endswith("|") else ""
-    return match["head"] + REDACTED + border
 
 
 def _without_processes(text: str) -> str:
