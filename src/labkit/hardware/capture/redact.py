@@ -44,8 +44,8 @@ _KEY = (
     r"_?spdisplays_display-(?:serial-number\d?|vendor-id|product-id|week|year))(?:[ _]?\([^)\n]*\))?"
 )
 _LABEL = re.compile(_KEY, re.IGNORECASE)
-# "key": "value" of JSON, "key" = "value" of ioreg, <key>value</key> of XML, "key : value" and "key = value" of text,
-# "key REG_SZ value" of Windows. Bounded everywhere: a hostile or damaged text must not take long.
+# The forms of a key and its value in JSON, ioreg, XML, text with a colon or an equals sign, and Windows' registry.
+# Bounded everywhere: a hostile or damaged text must not take long.
 _LABELLED = (
     re.compile(r'(?P<head>"(?P<key>[^"\n]{1,80})"\s{0,9}:\s{0,9}")(?P<value>[^"\n]*)'),
     re.compile(r'(?P<head>"(?P<key>[^"\n]{1,80})"\s{0,9}=\s{0,9}["<]?)(?P<value>[^">\n]*)'),
