@@ -11,6 +11,7 @@ from labkit.hardware.source import SystemSource
 from labkit.settings import load_settings
 
 
+@pytest.mark.slow
 def test_this_machine_is_measured_and_the_result_kept(tmp_path):
     settings, seen = load_settings({"LABKIT_HOME": str(tmp_path)}), []
     found = calibrate(settings, lambda share, doing: seen.append((share, doing)), seconds=0.1)
