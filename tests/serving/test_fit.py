@@ -52,3 +52,26 @@ def test_an_encoder_is_judged_by_its_longest_input(tmp_path):
     require_all([bert], EngineConfig(), Machine(64 * MIB), never)
     with pytest.raises(InsufficientMemoryError, match=r"64 tokens of context"):
         require_all([bert], EngineConfig(), Machine(4 * MIB), lambda: Machine(4 * MIB))
+
+
+def test_each_estimate_says_where_it_comes_from(nano):
+    (found,) = require_all([nano], EngineConfig(), Machine(GIB), never)
+    assert found.trust == "file header"
+    assert found.memory.cache_bytes == 16 * MIB
+
+
+def test_the_native_core_has_the_last_word_where_formulas_say_no(nano):
+    (bound,) = require_all([nano], EngineConfig(), Machine(GIB), never)
+    tight = Machine(bound.memory.high)  # the bound and 3 % more do not fit, the exact size does
+    (found,) = require_all([nano], EngineConfig(), tight, lambda: tight)
+    assert found.trust == "native sizing"
+    assert found.memory.high < bound.memory.high
+
+
+def test_adapters_take_memory_too(nano, tmp_path):
+    settings = load_settings({"LABKIT_HOME": str(tmp_path)})
+    huge = tmp_path / "adapter.gguf"
+    with huge.open("wb") as file:
+        file.truncate(1 << 43)  # a hole of 8 TiB
+    with pytest.raises(InsufficientMemoryError, match="0 B are free"):
+        require_fit([nano], EngineConfig(), settings, adapters=[huge])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from labkit.engine.capacity import capacity_of
 from labkit.engine.types import DEFAULT_CELLS, EngineConfig
@@ -25,15 +26,24 @@ from labkit.settings import Settings
 Sizer = Callable[[ServedModel, ContextSettings], ModelEstimate]
 
 
-def require_fit(models: Sequence[ServedModel], engine: EngineConfig, settings: Settings) -> tuple[ModelEstimate, ...]:
-    """What each model takes. Raises InsufficientMemoryError, with figures and a way out, when they do not fit together.
+def require_fit(
+    models: Sequence[ServedModel], engine: EngineConfig, settings: Settings, *, adapters: Sequence[Path] = ()
+) -> tuple[ModelEstimate, ...]:
+    """What each model takes, beside adapters and a draft model. Raises InsufficientMemoryError, with figures and a way out, when they do not fit together.
 
     System memory alone is asked first, which costs nothing; accelerators are looked for only where it does not do,
     and the native core, whose answer takes a second, only where formulas say no or do not know the shape.
     """
-    ram = probe_memory(SystemSource()).value.budget_bytes
+    files = (*adapters, *filter(None, (engine.draft_model,)))
+    beside = sum(path.stat().st_size for path in files if path.is_file())
+
+    def without(machine: Machine) -> Machine:
+        budget = machine.ram_budget_bytes
+        return machine if budget is None else replace(machine, ram_budget_bytes=max(budget - beside, 0))
+
+    quick = without(Machine(probe_memory(SystemSource()).value.budget_bytes))
     return require_all(
-        models, engine, Machine(ram), lambda: machine_from_profile(detect_hardware(settings, measure=False))
+        models, engine, quick, lambda: without(machine_from_profile(detect_hardware(settings, measure=False)))
     )
 
 

@@ -69,7 +69,7 @@ def plan_endpoint(
         raise InputError("adapters belong to one model, and several are named", hint="serve them one by one")
     if len({name for name, _ in adapters}) < len(adapters):
         raise InputError("an adapter is named twice", hint="give each a name of its own")
-    estimates = require_fit(models, engine or EngineConfig(), settings)
+    estimates = require_fit(models, engine or EngineConfig(), settings, adapters=[path for _, path in adapters])
     return EndpointPlan(
         models=tuple(replace(model, estimate=found) for model, found in zip(models, estimates, strict=True)),
         logs_folder=ensure_writable(settings.data_folder / "logs"),
