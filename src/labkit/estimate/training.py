@@ -23,7 +23,7 @@ NF4_BITS = 4.5  # a block of 64 with its f32 scale (bitsandbytes without double 
 ADAM_BYTES = {"adamw": 8, "adamw_8bit": 2 + 8 / 256}  # two f32 moments; or two bytes and a scale for each block
 LEAST_SEQUENCE_TOKENS = 128
 SAFETY_FACTOR = 1.06  # allocators round up and leave gaps
-SAFETY_BYTES = 24 * MIB
+SAFETY_BYTES = 8 * MIB
 KEPT_FACTOR = 1.65  # the same where freed memory stays with the process
 
 
