@@ -6,7 +6,11 @@ from labkit.hardware.capture.tree import FileTree
 
 
 def named(**files):
-    return name_files(FileTree("test", {path: (lambda text=text: text.encode()) for path, text in files.items()}))
+    return name_files(
+        FileTree(
+            "test", {path: (lambda num_bytes, text=text: text.encode()[:num_bytes]) for path, text in files.items()}
+        )
+    )
 
 
 def kinds(*names):

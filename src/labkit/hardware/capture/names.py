@@ -137,7 +137,7 @@ def _beside(path: str, tree: FileTree) -> bool:
 
 
 def _by_content(tree: FileTree, path: str, found: NamedFiles) -> None:
-    kind = recognise(tree.read(path) or "")
+    kind = recognise(tree.start(path))
     if kind is None:
         found.unknown.append(path)
     elif kind.startswith("/"):

@@ -17,10 +17,15 @@ from labkit.hardware.capture.layout import SYSTEM_FOLDERS
 
 MAX_FILES = 20_000
 MAX_FILE_BYTES = 4 * 1024 * 1024
+_START_BYTES = 32 * 1024
 _MAX_DEPTH = 32
 _HINT = "give a folder of captured texts, or a file made with: labkit doctor --bundle FILE"
 # A drive or a parent folder in a name, and what no captured file is called.
 _UNSAFE = re.compile(r"(^|/)\.\.?(/|$)|^/|^[A-Za-z]:|[\\\0]")
+
+
+Reader = Callable[[int], bytes]
+"""The first so many bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class FileTree:
     """
 
     name: str
-    readers: dict[str, Callable[[], bytes]]
+    readers: dict[str, Reader]
     left_out: tuple[str, ...] = ()
     _texts: dict[str, str | None] = field(default_factory=dict)
 
@@ -45,15 +50,19 @@ class FileTree:
     def read(self, path: str) -> str | None:
         """Text of a file, its beginning when it is huge; None when there is no such file or it cannot be read."""
         if path not in self._texts:
-            self._texts[path] = self._load(path)
+            self._texts[path] = self._load(path, MAX_FILE_BYTES)
         return self._texts[path]
 
-    def _load(self, path: str) -> str | None:
+    def start(self, path: str) -> str:
+        """The beginning of a file, enough to tell what it is; empty when it cannot be read."""
+        return self._load(path, _START_BYTES) or ""
+
+    def _load(self, path: str, num_bytes: int) -> str | None:
         reader = self.readers.get(path)
         if reader is None:
             return None
         try:
-            return decode(reader())
+            return decode(reader(num_bytes))
         except OSError:
             return None
 
@@ -81,7 +90,7 @@ def decode(data: bytes) -> str:
 
 
 def _folder(top: Path) -> FileTree:
-    readers: dict[str, Callable[[], bytes]] = {}
+    readers: dict[str, Reader] = {}
     left_out: list[str] = []
     for path in _walk(top, 0):
         name = path.relative_to(top).as_posix()
@@ -104,23 +113,23 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
-def _reader(path: Path) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _reader(path: Path) -> Reader:
+    def read(num_bytes: int) -> bytes:
         with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES)
+            return file.read(num_bytes)
 
     return read
 
 
 def _archive(path: Path) -> FileTree:
-    readers: dict[str, Callable[[], bytes]] = {}
+    readers: dict[str, Reader] = {}
     left_out: list[str] = []
     for name, data in read_archive(path, max_files=MAX_FILES, max_file_bytes=MAX_FILE_BYTES):
         clean = name.removeprefix("./")
         if data is None or _UNSAFE.search(clean):
             left_out.append(f"{clean} (not a plain file of the capture)")
         else:
-            readers[clean] = lambda kept=data: kept
+            readers[clean] = lambda num_bytes, kept=data: kept[:num_bytes]
     return FileTree(path.name, readers, tuple(left_out))
 
 
