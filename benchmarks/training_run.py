@@ -42,7 +42,7 @@ def return_freed_memory() -> None:
     """Let glibc map what is larger than 128 KiB by itself, so that it is gone when freed, and keep one heap.
 
     That is the bound it begins with; left alone it raises it to 32 MiB, and gives the backward's thread a heap of its
-    own: then heaps with holes hold half as much again as is in use.
+    own: then heaps with holes hold up to twice what is in use.
     """
     libc = ctypes.CDLL("libc.so.6")
     libc.mallopt(ARENA_MAX, 1)

@@ -24,7 +24,7 @@ ADAM_BYTES = {"adamw": 8, "adamw_8bit": 2 + 8 / 256}  # two f32 moments; or two 
 LEAST_SEQUENCE_TOKENS = 128
 SAFETY_FACTOR = 1.06  # allocators round up and leave gaps
 SAFETY_BYTES = 8 * MIB
-KEPT_FACTOR = 1.65  # the same where freed memory stays with the process
+KEPT_FACTOR = 2.1  # the same where freed memory stays with the process
 
 
 @dataclass(frozen=True, slots=True)
