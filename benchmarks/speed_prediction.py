@@ -307,7 +307,7 @@ def compare_dry(report: Report, threads: int, folder: Path, repetitions: int) ->
     rates: dict[Path, list[float]] = {imitation: [], plain: []}
     for _ in range(5 * repetitions):
         for path, values in rates.items():
-            values += [record.tokens_per_second for record in run_core_bench(path, bench)]
+            values.append(_undisturbed(lambda path=path: next(run_core_bench(path, bench)).tokens_per_second))
     report.compare("bench --dry, tg32", "tokens/s", "plain file", rates[imitation], rates[plain], DRY_BAR, us="dry")
 
 
@@ -322,18 +322,22 @@ def compare_routing(report: Report, threads: int, folder: Path, repetitions: int
     for _ in range(3 * repetitions):
         for name, values in rates.items():
             tokens = rng.integers(0, model.vocab_size, 32).tolist() if name == "changing" else [7] * 32
-            context.clear()
-            start = time.perf_counter()
-            for position, token in enumerate(tokens):
-                context.forward_token(token, position)
-                context.synchronize()
-            values.append(32 / (time.perf_counter() - start))
+            values.append(_undisturbed(lambda tokens=tokens: _token_rate(context, tokens)))
     context.close()
     model.close()
     path.unlink()
     report.compare(
         f"routing, {shape.name}", "tokens/s", "repeated tokens", rates["changing"], rates["repeated"], us="changing"
     )
+
+
+def _token_rate(context: NativeContext, tokens: list[int]) -> float:
+    context.clear()
+    start = time.perf_counter()
+    for position, token in enumerate(tokens):
+        context.forward_token(token, position)
+        context.synchronize()
+    return len(tokens) / (time.perf_counter() - start)
 
 
 def main() -> None:
