@@ -51,3 +51,13 @@ def test_a_row_of_the_catalogue_is_the_last_resort():
     found = estimate_model(architecture(model), weights_of_catalog(model, "Q4_K_M"), CONTEXT)
     assert found.trust == "catalogue"
     assert found.memory.low < found.memory.high
+
+
+def test_states_of_gigabytes_are_not_allocated_to_be_sized(tmp_path):
+    path = write_tiny("hybrid", tmp_path / "model.gguf")
+    facts = file_facts(validate(path))
+    many = ContextSettings(4096, 256)
+    layers = tuple(replace(layer, state_size=layer.state_size * 100) for layer in facts.architecture.layers)
+    found = estimate_model(replace(facts.architecture, layers=layers), weights_of_file(facts), many, path=path)
+    assert found.trust == "file header"
+    assert "really allocate" in found.note

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.errors import NativeError
-from labkit.estimate.memory import ContextSettings, missing_facts, output_bytes
+from labkit.estimate.memory import STATE_BYTES, ContextSettings, missing_facts, output_bytes
 from labkit.estimate.native import NativeSize, size_natively
 from labkit.estimate.placement import MARGIN_BYTES, MARGIN_SHARE, MemoryEstimate, estimate_memory
 from labkit.estimate.weights import Weights
 from labkit.model import ModelArchitecture
+from labkit.units import GIB
+
+MOST_STATE_BYTES = GIB
+"""llama.cpp allocates and clears recurrent state even when it only sizes: more than this is not asked for."""
 
 Trust = Literal["native sizing", "file header", "catalogue"]
 
@@ -56,6 +60,9 @@ def estimate_contexts(
     """As `estimate_model`, for several contexts; the native core reads the file once."""
     if path is None:
         return tuple(_by_formula(architecture, weights, context, "") for context in contexts)
+    if max(_state_bytes(architecture, context) for context in contexts) > MOST_STATE_BYTES:
+        note = "the native core would really allocate the recurrent state"
+        return tuple(_by_formula(architecture, weights, context, note) for context in contexts)
     try:
         sizes = size_natively(path, contexts)
     except NativeError as error:
@@ -66,6 +73,11 @@ def estimate_contexts(
         else _by_formula(architecture, weights, context, "the native core refuses these settings")
         for context, size in zip(contexts, sizes, strict=True)
     )
+
+
+def _state_bytes(architecture: ModelArchitecture, context: ContextSettings) -> int:
+    states = sum(layer.state_size for layer in architecture.layers or ())
+    return states * STATE_BYTES * context.num_sequences
 
 
 def _natively(architecture: ModelArchitecture, context: ContextSettings, size: NativeSize) -> ModelEstimate:

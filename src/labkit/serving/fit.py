@@ -29,10 +29,11 @@ Sizer = Callable[[ServedModel, ContextSettings], ModelEstimate]
 def require_fit(
     models: Sequence[ServedModel], engine: EngineConfig, settings: Settings, *, adapters: Sequence[Path] = ()
 ) -> tuple[ModelEstimate, ...]:
-    """What each model takes, beside adapters and a draft model. Raises InsufficientMemoryError, with figures and a way out, when they do not fit together.
+    """What each model takes, beside adapters and a draft model.
 
-    System memory alone is asked first, which costs nothing; accelerators are looked for only where it does not do,
-    and the native core, whose answer takes a second, only where formulas say no or do not know the shape.
+    Raises InsufficientMemoryError, with figures and a way out, when they do not fit together. System memory alone is
+    asked first, which costs nothing; accelerators are looked for only where it does not do, and the native core, whose
+    answer takes a second, only where formulas say no or do not know the shape.
     """
     files = (*adapters, *filter(None, (engine.draft_model,)))
     beside = sum(path.stat().st_size for path in files if path.is_file())
