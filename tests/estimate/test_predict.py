@@ -106,3 +106,29 @@ def test_two_memories_are_as_sure_as_the_less_sure_one():
     found = place(*model("qwen3-30b-a3b-instruct-2507"), machine_from_profile(profile), ContextSettings(8192))
     assert found.device == "RTX 4090 + CPU"
     assert found.speed.confidence == "table"
+
+
+@pytest.mark.parametrize(
+    ("name", "quantization", "bandwidth", "teraflops", "measured"),
+    [
+        # llama.cpp pull request 7676; dense half precision with 32-bit sums: 165 and 71 (device table).
+        ("RTX 4090", "Q4_0", 1008, 165.2, 10358),
+        ("RTX 3090", "Q6_K", 936, 71, 3491),
+    ],
+)
+def test_measured_prompts_lie_in_the_range_of_an_accelerator_that_was_not_calibrated(
+    name, quantization, bandwidth, teraflops, measured
+):
+    card = Device(name, "nvidia", 24 * GB, bandwidth * GB, peak_operations_per_second=teraflops * 1e12)
+    found = predict_prefill(*model("llama-3.1-8b-instruct", quantization), Machine(None), 512, device=card)
+    assert found.low < measured < found.high
+    assert found.confidence == "table"
+    unknown = replace(card, peak_operations_per_second=None)
+    assert predict_prefill(*model("llama-3.1-8b-instruct", quantization), Machine(None), 512, device=unknown) is None
+
+
+def test_a_mixture_s_short_prompt_waits_for_all_its_experts():
+    card = Device("RTX 4090", "nvidia", 24 * GB, 1008 * GB, peak_operations_per_second=165e12)
+    shape = model("qwen3-30b-a3b-instruct-2507")
+    short, long = (predict_prefill(*shape, Machine(None), count, device=card).likely for count in (16, 512))
+    assert short < long / 5

@@ -23,6 +23,7 @@ class Device:
         bandwidth_bytes_per_second: theoretical peak of one of them.
         unified: its memory is the system's, so nothing is gained by splitting a model between the two.
         calibration: what the native core was measured to do on one of them.
+        peak_operations_per_second: theoretical, of one of them, in half precision.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Device:
     unified: bool = False
     count: int = 1
     calibration: DeviceCalibration | None = None
+    peak_operations_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ def _device(group: list[Gpu], assumptions: list[str], calibration: Calibration |
         unified=bool(first.unified),
         count=len(group),
         calibration=calibration.device(first.core_device) if calibration and first.core_device else None,
+        peak_operations_per_second=first.peak_fp16_tensor_flops or first.peak_fp16_flops,
     )
 
 

@@ -24,6 +24,7 @@ from labkit.estimate.partial import (
     most_layers,
     spread,
 )
+from labkit.estimate.predict import predict_prefill
 from labkit.estimate.speed import (
     AnyReading,
     Reading,
@@ -48,6 +49,7 @@ LEAST_CONTEXT_TOKENS = 4096
 LEAST_GPU_SHARE = 0.1
 MIXTURE_OVERHEAD = 2.0  # choosing experts costs time in each layer: 160 against 95 us on an M2 Ultra
 ON_CPU = "CPU"
+PROMPT_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Placement:
         ram_bytes: of a model in two memories, the part in system memory.
         plan: what an engine must be told to do it; None when it does not fit.
         speed: None when the machine's bandwidth is not known.
+        prefill: of a prompt of 512 tokens; None when it is not known, or the model lies in two memories.
         reason: in words, why this and not better, or why not at all.
     """
 
@@ -105,6 +108,7 @@ class Placement:
     reason: str = ""
     ram_bytes: int = 0
     plan: EnginePlan | None = None
+    prefill: Speed | None = None
 
 
 def estimate_memory(
@@ -180,7 +184,8 @@ class _Planner:
         if device is None and self.machine.devices:
             reasons.append(f"it does not fit on {self.machine.devices[0].name}")
         plan = EnginePlan(context.context_tokens, context.kv_type, gpu_layers=ALL_LAYERS if device else 0)
-        return Placement(fit, name, context, memory, budget, speed, ", ".join(reasons), plan=plan)
+        prefill = predict_prefill(self.architecture, self.weights, self.machine, PROMPT_TOKENS, device=device)
+        return Placement(fit, name, context, memory, budget, speed, ", ".join(reasons), plan=plan, prefill=prefill)
 
     def spread(self, context: ContextSettings) -> Placement | None:
         """All of the model on several unlike accelerators together, dealt out by their free memory."""

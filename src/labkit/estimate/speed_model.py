@@ -64,6 +64,14 @@ def prefill_terms(
     return _corrected(terms, device)
 
 
+def prompt_operations(work: TokenWork) -> float:
+    """Multiplications and additions for each token of a prompt, attention left out."""
+    weights = {name: size * 8 / BITS.get(name, 8.5) for name, size in work.matrix_bytes.items()}
+    experts = sum(size * 8 / BITS.get(name, 8.5) for name, size in work.expert_bytes.items())
+    head = work.head_bytes * 8 / BITS.get(work.head_type, 8.5)
+    return 2 * (sum(weights.values()) + experts - head)
+
+
 def is_covered(work: TokenWork, device: DeviceCalibration) -> bool:
     """Whether every kind of matrix and layer that counts was measured."""
     total = sum(work.matrix_bytes.values()) + sum(work.expert_bytes.values())
