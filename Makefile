@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine nano clean install install-dev
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine nano crash-points clean install install-dev
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-engine: install ## The engine beside llama.cpp's own programs, half an hou
 	$(BIN)/python benchmarks/peers/build.py
 	@for name in $(ENGINE_BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(QUICK) || exit 1; done
 	@$(BIN)/python benchmarks/engine_bars.py $(QUICK)
+
+crash-points: install-dev ## Every place where a pull, rm, gc, lock or bundle can end (`make test` takes a sample).
+	LABKIT_CRASH_EVERY=1 $(BIN)/python -m pytest -q tests/pull/test_crashes.py
 
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano

@@ -1,5 +1,6 @@
 """Files that are whole or not there at all, also after a loss of power."""
 
+import glob
 import hashlib
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
 
     The folder must exist. The content is on the disk when this returns.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = draft_of(path)
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "wb") as file:
@@ -24,6 +25,31 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def draft_of(path: Path) -> Path:
+    """Where this process writes what becomes `path`. Removes drafts that killed processes left. Raises OSError."""
+    for old in path.parent.glob(f".{glob.escape(path.name)}.*.draft"):
+        number = old.name.split(".")[-2]
+        if number.isdecimal() and int(number) != os.getpid() and not is_running(int(number)):
+            old.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.draft")
+
+
+def is_running(process_id: int) -> bool:
+    """Whether there is such a process. Its number may have been given to another one since."""
+    import psutil  # costs 10 ms, and is seldom asked for
+
+    return process_id < 1 << 31 and psutil.pid_exists(process_id)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, private to the user, and those above it; the disk keeps their names. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -88,7 +88,7 @@ def ensure_writable(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may prove the same
     except OSError as error:
         raise DataFolderError(
             f"cannot write to the data folder {folder}: {error.strerror or error}",

@@ -30,13 +30,15 @@ class FileLock:
         return True
 
     def release(self, *, remove: bool) -> None:
-        """Give it back; with `remove` the file goes too. Does nothing when it is not held."""
+        """Give it back; with `remove` the file goes too. Does nothing when it is not held. Raises OSError."""
         if self._descriptor < 0:
             return
-        if remove and os.name != "nt":
-            self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        try:
+            if remove and os.name != "nt":
+                self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
         if remove and os.name == "nt":  # open files cannot be removed there
             try:
                 self._path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import DataFolderError, DiskFullError
-from labkit.files import sync_folder
+from labkit.files import make_folder, sync_folder
 from labkit.hub.lock import FileLock
 from labkit.hub.positioned import pread, pwrite
 from labkit.units import MIB, render_bytes
@@ -59,10 +59,12 @@ class Part:
         Raises DiskFullError and DataFolderError.
         """
         with _translated(self.path.parent):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             if not self._lock.try_acquire():
                 return False
             try:
+                if self.path.exists():  # read-only when its process was killed while it published
+                    self.path.chmod(0o600)
                 self._data = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
                 self._received = self._read_progress() or self._start_afresh()
             except OSError:
@@ -105,9 +107,9 @@ class Part:
         index = offset // PIECE_BYTES
         with _translated(self.path.parent, self.size_bytes - self.received_bytes):
             _write_all(self._data, data, offset)
-        received = offset - index * PIECE_BYTES + len(data)
+            received = offset - index * PIECE_BYTES + len(data)
+            pwrite(self._lock.descriptor, struct.pack("<Q", received), HEADER_BYTES + index * _ENTRY.size)
         self._received[index] = received
-        pwrite(self._lock.descriptor, struct.pack("<Q", received), HEADER_BYTES + index * _ENTRY.size)
         self._unsynced += len(data)
         if self._unsynced >= SYNC_BYTES:
             self.sync()
@@ -144,17 +146,18 @@ class Part:
             os.fsync(self._data)
             os.close(self._data)
             self._data = -1
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(target.parent)
             self.path.chmod(0o444)
             self.path.replace(target)
             sync_folder(target.parent)
-        self._lock.release(remove=True)
+            self._lock.release(remove=True)
 
     def discard(self) -> None:
         """Remove the part and its progress. Closes."""
         self._close_data()
-        self.path.unlink(missing_ok=True)
-        self._lock.release(remove=True)
+        with _translated(self.path.parent):
+            self.path.unlink(missing_ok=True)
+            self._lock.release(remove=True)
 
     def close(self) -> None:
         """Let others have it. What arrived stays."""

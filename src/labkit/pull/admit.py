@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from labkit import __version__
-from labkit.errors import InvalidModelFileError
+from labkit.errors import DownloadError, InvalidModelFileError
 from labkit.files import write_atomically
 from labkit.gguf import GgufHeader, file_facts, read_header, validate
 from labkit.pull.trial import TrialResult, try_model
@@ -125,6 +125,8 @@ def now() -> str:
 
 def _checked(name: str, file: ManifestFile, provenance: Provenance, store: Store, *, first: bool) -> GgufHeader:
     blob = store.layout.blob(file.sha256)
+    if not blob.exists():  # removed by another process: no reason to refuse it for ever
+        raise DownloadError(f"{file.file} was removed while it was checked", hint="type the same command again")
     try:
         # Later parts have tensors alone: what a model must say stands in the first.
         return validate(blob) if first else read_header(blob)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import InvalidModelFileError
-from labkit.files import hash_file
+from labkit.files import hash_file, sync_folder
 from labkit.pull.admit import Provenance, admit, refusal_of
 from labkit.pull.trial import TrialResult, try_model
 from labkit.store import Manifest, ManifestFile, Store
@@ -79,4 +79,5 @@ def _take(file: ForeignFile, number: int, role: Role, store: Store, on_bytes: Ca
         with writing(store.layout.root):
             blob.unlink(missing_ok=True)  # a link that leads nowhere
             make_link(file.path, blob)
+            sync_folder(store.layout.blobs)
     return ManifestFile(file.name, sha256, file.size_bytes, role, number, linked=True)

@@ -3,19 +3,27 @@
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from labkit.errors import InvalidModelFileError
-from labkit.files import hash_file
+from labkit.files import hash_file, sync_folder
 from labkit.gguf import validate
 from labkit.pull.admit import Provenance, admit
+from labkit.pull.trial import TrialResult, try_model
 from labkit.store import Manifest, ManifestFile, Store
 from labkit.store.store import writing
 
 _PART = re.compile(r"^(.*)-(\d{5})-of-(\d{5})\.gguf$")
 
 
-def import_file(path: Path, store: Store, *, name: str | None = None) -> Manifest:
+def import_file(
+    path: Path,
+    store: Store,
+    *,
+    name: str | None = None,
+    trial: Callable[[Path], TrialResult] | None = try_model,
+) -> Manifest:
     """Make the model in `path` (any part of one in parts) exist in the store, named after its file. Blocks.
 
     Raises InvalidModelFileError for a file that is none, a missing part, or one that does not answer.
@@ -24,7 +32,7 @@ def import_file(path: Path, store: Store, *, name: str | None = None) -> Manifes
     validate(paths[0])
     store.prepare()
     files = tuple(_take(part, number, store) for number, part in enumerate(paths, 1))
-    return admit(name or _name(paths[0]), files, Provenance("file"), store)
+    return admit(name or _name(paths[0]), files, Provenance("file"), store, trial=trial)
 
 
 def _all_parts(path: Path) -> list[Path]:
@@ -52,6 +60,7 @@ def _take(path: Path, number: int, store: Store) -> ManifestFile:
                 with draft.open("rb") as file:
                     os.fsync(file.fileno())
                 draft.replace(blob)
+                sync_folder(store.layout.blobs)
             finally:
                 draft.unlink(missing_ok=True)
     return ManifestFile(path.name, sha256, size, part=number)

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from labkit.errors import IntegrityError, InvalidModelFileError
-from labkit.files import sync_folder
+from labkit.files import draft_of, sync_folder
 from labkit.store.manifest import Manifest
 from labkit.store.store import Store, writing
 
@@ -38,8 +38,8 @@ def export_bundle(
                 f"the content of {manifest.name} is missing", hint=f"labkit verify {manifest.name}"
             )
     sizes = {file.sha256: file.size_bytes for manifest in manifests for file in manifest.files}
-    draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
     with writing(target.parent):
+        draft = draft_of(target)
         try:
             with tarfile.open(draft, "w", format=tarfile.PAX_FORMAT) as archive:
                 _add(archive, INDEX, io.BytesIO(index := msgspec.json.encode(manifests)), len(index), on_bytes)

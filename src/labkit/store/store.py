@@ -6,14 +6,17 @@ goes the other way round. So whatever happens between two steps, nothing half-ma
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.catalog import nearest
 from labkit.errors import DataFolderError, InvalidModelFileError, ModelNotFoundError
-from labkit.files import sync_folder, write_atomically
+from labkit.files import make_folder, sync_folder, write_atomically
+from labkit.hub.lock import FileLock
 from labkit.settings import Settings, ensure_writable
+from labkit.store.abandoned import remove_abandoned
 from labkit.store.layout import StoreLayout, is_model_name, name_of_manifest
 from labkit.store.manifest import Manifest, ManifestFile, decode_manifest, encode_manifest
 
@@ -47,6 +50,8 @@ class Store:
         for path in sorted(self.layout.manifests.glob("*.json")):
             try:
                 manifests.append(self._read(path))
+            except FileNotFoundError:  # removed since the folder was read
+                continue
             except InvalidModelFileError as error:
                 unreadable.append(UnreadableManifest(path, error.message))
         manifests.sort(key=lambda manifest: manifest.name.casefold())
@@ -56,9 +61,8 @@ class Store:
         """The model of exactly that name, or the only one (else the newest) of an id without its quantization."""
         if not is_model_name(name):
             return None
-        path = self.layout.manifest(name)
-        if path.is_file():
-            return self._read(path)
+        with contextlib.suppress(FileNotFoundError):
+            return self._read(self.layout.manifest(name))
         if ":" in name:
             return None
         same = [
@@ -88,14 +92,12 @@ class Store:
 
         Raises InvalidModelFileError for a missing blob, DataFolderError, DiskFullError.
         """
-        for file in manifest.files:
-            if _size(self.layout.blob(file.sha256)) != file.size_bytes:
-                raise InvalidModelFileError(f"the content of {file.file} is missing", hint="labkit pull it again")
-        with writing(self.layout.root):
-            for folder in (self.layout.models, self.layout.manifests):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            view = self.layout.view(manifest.name)
-            view.mkdir(mode=0o700, exist_ok=True)
+        with self.alone():
+            for file in manifest.files:
+                if _size(self.layout.blob(file.sha256)) != file.size_bytes:
+                    raise InvalidModelFileError(f"the content of {file.file} is missing", hint="labkit pull it again")
+            make_folder(self.layout.manifests)
+            make_folder(view := self.layout.view(manifest.name))
             wanted = {self.path(manifest, file): self.layout.blob(file.sha256) for file in manifest.files}
             for link, blob in wanted.items():
                 make_link(blob, link)
@@ -120,14 +122,15 @@ class Store:
 
     def unstage(self, name: str) -> None:
         """Remove what `stage` made."""
-        _remove_view(self.layout.staging(name))
+        with writing(self.layout.root):
+            _remove_view(self.layout.staging(name))
 
     def remove(self, manifest: Manifest) -> int:
         """Remove a model, and its content where no other model has it. Returns the bytes freed.
 
         Content that another program's store shares (`linked`) stays there: only our link to it goes.
         """
-        with writing(self.layout.root):
+        with self.alone():
             self.layout.manifest(manifest.name).unlink(missing_ok=True)
             sync_folder(self.layout.manifests)
             _remove_view(self.layout.view(manifest.name))
@@ -141,15 +144,36 @@ class Store:
             return freed
 
     def prepare(self) -> None:
-        """Make the folders, private to the user. Raises DataFolderError."""
+        """Make the folders, private to the user, and clear away what killed processes left. Raises DataFolderError."""
+        with writing(self.layout.root):
+            make_folder(self.layout.root)
         ensure_writable(self.layout.root)
         with writing(self.layout.root):
             for folder in (self.layout.blobs, self.layout.parts):
-                folder.mkdir(mode=0o700, exist_ok=True)
+                make_folder(folder)
+            remove_abandoned(self.layout)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Models appear and go one after the other, whichever process does it. Waits; nobody holds it for long.
+
+        Raises DiskFullError and DataFolderError for what the disk says inside.
+        """
+        with writing(self.layout.root):
+            make_folder(self.layout.root)
+            lock = FileLock(self.layout.root / "lock")
+            while not lock.try_acquire():
+                time.sleep(0.02)
+            try:
+                yield
+            finally:
+                lock.release(remove=False)
 
     def _read(self, path: Path) -> Manifest:
         try:
             content = path.read_bytes()
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise InvalidModelFileError(f"cannot read {path.name}: {error.strerror}", hint="labkit verify") from error
         manifest = decode_manifest(content, path.name)

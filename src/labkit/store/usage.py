@@ -1,16 +1,15 @@
 """What the store takes on disk, and what of it nobody needs."""
 
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.hub.lock import FileLock
-from labkit.store.store import Store, unreferenced, writing
+from labkit.store.abandoned import find_abandoned, remove_tree
+from labkit.store.store import Store, unreferenced
 
 # A pull makes a model exist within minutes of its last byte; younger content may be about to be used.
 GRACE_SECONDS = 3600.0
-_OF_PROCESS = re.compile(r"\.(\d+)\.(draft|trial|import)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,39 +92,25 @@ def find_garbage(
 def remove_garbage(store: Store, garbage: list[Garbage]) -> int:
     """Delete it. Returns the bytes freed. Raises DataFolderError."""
     freed = 0
-    with writing(store.layout.root):
+    with store.alone():
+        needed = {file.sha256 for manifest in store.list().manifests for file in manifest.files}
         for entry in garbage:
-            if entry.path.is_dir() and not entry.path.is_symlink():
-                for inside in entry.path.iterdir():
-                    inside.unlink()
-                entry.path.rmdir()
-            else:
-                entry.path.unlink(missing_ok=True)
+            if entry.path.parent == store.layout.blobs and entry.path.name in needed:  # by now
+                continue
+            remove_tree(entry.path)
             freed += entry.size_bytes
     return freed
 
 
 def _left_behind(store: Store) -> list[Path]:
     """Drafts, trials and copies of processes that are gone, and folders of models without a manifest."""
-    found: list[Path] = []
-    folders = (store.layout.blobs, store.layout.parts, store.layout.manifests, *store.layout.models.glob("*"))
-    for folder in folders:
-        for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-            match = _OF_PROCESS.search(path.name)
-            if match and not _is_running(int(match[1])):
-                found.append(path)
+    found = find_abandoned(store.layout)
     known = {store.layout.view(manifest.name) for manifest in store.list().manifests}
     for view in sorted(store.layout.models.glob("*")):
         manifest = store.layout.manifests / f"{view.name}.json"
         if view not in known and not manifest.exists() and time.time() - view.stat().st_mtime > GRACE_SECONDS:
             found.append(view)
     return found
-
-
-def _is_running(process_id: int) -> bool:
-    import psutil
-
-    return process_id < 1 << 31 and psutil.pid_exists(process_id)
 
 
 def _idle_parts(store: Store) -> list[Path]:
