@@ -63,10 +63,14 @@ def predict_prefill(
 
     Without a calibration an accelerator's peak rate speaks, for a processor nothing: None.
     """
-    work, calibration = token_work(architecture, weights), (device or machine).calibration
+    calibration = (device or machine).calibration
+    is_calibrated = calibration is not None and any(rate.operations_per_second for rate in calibration.rates)
+    if not is_calibrated and (device is None or not device.peak_operations_per_second):
+        return None
+    work = token_work(architecture, weights)
     if work is None:
         return None
-    if calibration is None or not any(rate.operations_per_second for rate in calibration.rates):
+    if calibration is None or not is_calibrated:
         return _prefill_prior(work, device, num_tokens, ubatch_tokens) if device else None
     seconds = sum(prefill_terms(work, calibration, num_tokens, ubatch_tokens).values())
     covered = is_covered(work, calibration)

@@ -122,15 +122,22 @@ def layer_work(architecture: ModelArchitecture) -> tuple[LayerWork, ...] | None:
     """Layers by kind; None when what they remember is not known. Pure."""
     if architecture.layers is None:
         return None
-    memories = architecture.layers
-    own = [layer for layer in memories if layer.key_size]
-    # Layers that borrow a cache (Gemma 4) attend like the most frequent of those that own one.
-    usual = Counter(own).most_common(1)[0][0] if own else None
-    has_state = any(layer.state_size for layer in memories)
-    counted: Counter[LayerMemory] = Counter(
-        usual if usual and not has_state and layer == LayerMemory() else layer for layer in memories
-    )
+    counted = _counted(architecture.layers)
+    own = {memory: count for memory, count in counted.items() if memory.key_size}
+    if own and not any(memory.state_size for memory in counted):
+        # Layers that borrow a cache (Gemma 4) attend like the most frequent of those that own one.
+        usual = max(own, key=lambda memory: own[memory])
+        counted[usual] += counted.pop(LayerMemory(), 0)
     return tuple(_layer(architecture, memory, count) for memory, count in counted.items())
+
+
+def _counted(memories: tuple[LayerMemory, ...]) -> dict[LayerMemory, int]:
+    """How many layers are alike. By identity first: most are one object, and to hash that often takes long."""
+    known = {id(memory): memory for memory in memories}
+    found: dict[LayerMemory, int] = {}
+    for name, count in Counter(map(id, memories)).items():
+        found[known[name]] = found.get(known[name], 0) + count
+    return found
 
 
 def _layer(architecture: ModelArchitecture, memory: LayerMemory, count: int) -> LayerWork:
