@@ -32,6 +32,8 @@ def test_another_processor_or_core_makes_it_void(settings):
     keep_calibration(settings, own())
     assert load_calibration(settings, Cpu(model_name="another", physical_cores=4)) is None
     assert load_calibration(settings, Cpu(model_name="a processor", physical_cores=4, affinity_cores=2)) is None
+    assert load_calibration(settings, PROCESSOR, "0c1e570") == own()
+    assert load_calibration(settings, PROCESSOR, "another") is None
     keep_calibration(settings, own(core_version="0.0.1"))
     assert load_calibration(settings, PROCESSOR) is None
 

@@ -14,14 +14,18 @@ from labkit.settings import Settings, ensure_writable
 _FILE_NAME = "calibration.json"
 
 
-def load_calibration(settings: Settings, cpu: Cpu) -> Calibration | None:
-    """The kept calibration; None when there is none, it is damaged, or it is of another processor or core."""
+def load_calibration(settings: Settings, cpu: Cpu, core_build: str | None = None) -> Calibration | None:
+    """The kept calibration; None when there is none, it is damaged, or it is of another processor or core.
+
+    `core_build` is the llama.cpp commit of the installed core, where the caller knows it: to ask takes a moment.
+    """
     try:
         kept = from_plain(Calibration, json.loads(_file(settings).read_bytes()))
     except (OSError, ValueError):
         return None
     fits = kept.cpu == cpu_identity(cpu) and kept.core_version == core_version()
-    return kept if fits and kept.devices else None
+    same_build = None in {core_build, kept.core_build} or kept.core_build == core_build
+    return kept if fits and same_build and kept.devices else None
 
 
 def keep_calibration(settings: Settings, calibration: Calibration) -> Path:

@@ -55,10 +55,11 @@ def detect_hardware(
     measured, trouble = _bandwidth(settings, machine, profile, measure=measure)
     if measured is not None:
         sources["measured.per_thread_count"] = FactSource("measured", "numpy read loop")
+    core = profile.native_core
     return replace(
         profile,
         measured=measured,
-        calibration=load_calibration(settings, profile.cpu),
+        calibration=load_calibration(settings, profile.cpu, core.llama_commit if core else None),
         problems=by_severity([*problems, *trouble]),
         sources=sources,
     )
