@@ -61,7 +61,7 @@ def test_facts_of_a_known_model_come_with_sources(home):
         "sha256", "4 of 32 work on each token",
     ):  # fmt: skip
         assert expected in words
-    assert "hf download ggml-org/gpt-oss-20b-GGUF" in result.stderr
+    assert "labkit pull gpt-oss-20b" in result.stderr
 
 
 def test_an_unknown_shape_is_called_unknown(home):

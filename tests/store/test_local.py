@@ -9,7 +9,7 @@ from labkit import resources
 from labkit.catalog import load_catalog
 from labkit.errors import InputError, ModelNotFoundError
 from labkit.settings import Settings
-from labkit.store import download_command, list_models, resolve
+from labkit.store import list_models, pull_command, resolve
 
 
 @pytest.fixture
@@ -87,8 +87,7 @@ def test_a_known_model_that_is_not_here_says_how_to_get_it(settings):
     with pytest.raises(ModelNotFoundError) as caught:
         resolve("qwen3-0.6b", settings)
     assert "is a known model" in caught.value.message
-    assert "hf download MaziyarPanahi/Qwen3-0.6B-GGUF Qwen3-0.6B.Q4_K_M.gguf --local-dir" in caught.value.hint
-    assert str(settings.models_folder) in caught.value.hint
+    assert caught.value.hint.startswith("labkit pull qwen3-0.6b\n")
     assert "labkit serve qwen3-0.6b" in caught.value.hint
 
 
@@ -110,15 +109,14 @@ def test_an_unknown_name_gets_near_ones_of_both_kinds(settings):
 
 
 @pytest.mark.parametrize("model", load_catalog().models, ids=lambda model: model.id)
-def test_every_known_model_has_something_to_type_or_a_place_to_look(settings, model):
-    command = download_command(model, settings)
-    assert str(settings.models_folder) in command
-    assert command.startswith("hf download ") or not model.gguf_repos
+def test_every_known_model_has_something_to_type_or_a_place_to_look(model):
+    command = pull_command(model)
+    assert command == f"labkit pull {model.id}" or not model.gguf_repos
+    assert "labkit pull" in command
 
 
-def test_a_file_in_parts_is_fetched_whole(settings):
-    command = download_command(load_catalog().get("gpt-oss-120b"), settings)
-    assert "--include 'gpt-oss-120b-mxfp4-*-of-00003.gguf'" in command
+def test_a_quantization_is_named_where_it_is_chosen():
+    assert pull_command(load_catalog().get("gpt-oss-120b"), "MXFP4") == "labkit pull gpt-oss-120b:MXFP4"
 
 
 def test_the_list_leaves_out_what_cannot_be_served(settings):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from labkit.cli import output
-from labkit.errors import InputError
+from labkit.errors import InputError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from labkit.catalog import Catalog, CatalogModel
@@ -89,11 +89,12 @@ def show(
     model: str = typer.Argument(..., metavar="ID|PATH", help="A name from `labkit models list`, or a GGUF file."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
 ) -> None:
-    """Show the license, provenance, shape, memory and scores of a model, with the source of each fact.
+    """Show where a model came from, its license, hashes, shape, memory and scores, with the source of each fact.
 
     Example: labkit models show qwen3-8b
     """
     from labkit.catalog import load_catalog
+    from labkit.cli.manifest_report import print_manifest, print_refusals
     from labkit.cli.models_known import print_known_facts
     from labkit.cli.models_report import print_local_facts
     from labkit.settings import load_settings
@@ -101,10 +102,17 @@ def show(
 
     settings = load_settings()
     catalog = load_catalog(settings.catalog_folder)
-    found = describe(model, settings)
+    try:
+        found = describe(model, settings)
+    except ModelNotFoundError:
+        if not print_refusals(model, settings):
+            raise
+        return
     if as_json:
         output.print_json(found)
         return
+    if found.manifest is not None:
+        print_manifest(found.manifest, is_whole=found.ref is not None)
     if found.facts is not None and found.ref is not None:
         print_local_facts(found.ref, found.facts)
     if found.known is not None:

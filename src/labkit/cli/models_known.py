@@ -18,7 +18,7 @@ _THINKING = {
 
 def print_known_facts(model: "CatalogModel", catalog: "Catalog", settings: "Settings") -> None:
     """What the catalogue knows, with sources; what it does not know is said to be unknown."""
-    from labkit.store import download_command, find_downloaded
+    from labkit.store import find_downloaded, pull_command
 
     heading(f"{model.id}, as the catalogue of {catalog.as_of} has it")
     _license_rows(model)
@@ -29,7 +29,7 @@ def print_known_facts(model: "CatalogModel", catalog: "Catalog", settings: "Sett
     _source_rows(model, catalog)
     if find_downloaded(model, settings) is None:
         output.talk().print("\nGet it with:", soft_wrap=True)
-        output.talk().print(f"  {download_command(model, settings)}", soft_wrap=True, markup=False)
+        output.talk().print(f"  {pull_command(model)}", soft_wrap=True, markup=False)
 
 
 def _license_rows(model: "CatalogModel") -> None:

@@ -174,7 +174,7 @@ def _print_item(text: str, *, markup: bool = False) -> None:
 
 
 def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings: "Settings") -> None:
-    from labkit.store import EMBEDDED_NAME, download_command, find_downloaded
+    from labkit.store import EMBEDDED_NAME, find_downloaded, pull_command
 
     if not rows:
         return
@@ -182,9 +182,7 @@ def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings:
     model = catalog.find(first.model_id)
     lines = [f"labkit serve {first.model_id}"]
     if model is not None and find_downloaded(model, settings) is None:
-        lines.insert(0, download_command(model, settings, first.file))
-    if model is not None and first.projector is not None:
-        lines.insert(-1, download_command(model, settings, first.projector.file))
+        lines.insert(0, pull_command(model, first.quantization))
     talk = output.talk()
     talk.print("\nRun the first with:" if first.model_id != EMBEDDED_NAME else "\nRun it with:", soft_wrap=True)
     for line in lines:

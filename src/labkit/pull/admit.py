@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from labkit import __version__
-from labkit.errors import DownloadError, InvalidModelFileError
+from labkit.errors import DownloadError, InputError, InvalidModelFileError
 from labkit.files import write_atomically
 from labkit.gguf import GgufHeader, file_facts, read_header, validate
 from labkit.pull.trial import TrialResult, try_model
@@ -107,8 +107,14 @@ def refusal_of(sha256: str, store: Store) -> Refusal | None:
     try:
         content = store.layout.quarantined(sha256).with_suffix(".json").read_bytes()
         return msgspec.json.decode(content, type=Refusal)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, InputError):
         return None
+
+
+def find_refusals(store: Store) -> list[Refusal]:
+    """Everything that was set aside, the newest first."""
+    found = (refusal_of(path.stem, store) for path in store.layout.quarantine.glob("*.json"))
+    return sorted((refusal for refusal in found if refusal), key=lambda refusal: refusal.at, reverse=True)
 
 
 def forgive(sha256: str, store: Store) -> None:

@@ -5,13 +5,12 @@ from labkit.store.layout import StoreLayout
 from labkit.store.local import (
     EMBEDDED_ALIASES,
     EMBEDDED_NAME,
-    download_command,
     embedded,
     find_downloaded,
     find_stored,
     list_models,
-    preferred_file,
     present_files,
+    pull_command,
     resolve,
 )
 from labkit.store.manifest import Check, Manifest, ManifestFile
@@ -28,13 +27,12 @@ __all__ = [
     "Store",
     "StoreLayout",
     "describe",
-    "download_command",
     "embedded",
     "find_downloaded",
     "find_stored",
     "list_models",
     "open_store",
-    "preferred_file",
     "present_files",
+    "pull_command",
     "resolve",
 ]

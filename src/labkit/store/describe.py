@@ -8,15 +8,18 @@ from labkit.gguf import FileFacts, file_facts, validate
 from labkit.model import ModelRef
 from labkit.settings import Settings
 from labkit.store.local import resolve
+from labkit.store.manifest import Manifest
+from labkit.store.store import open_store
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A model on this machine (`ref` and `facts`), a known one (`known`), or both."""
+    """A model on this machine (`ref` and `facts`), a known one (`known`), or both; `manifest` of one in the store."""
 
     ref: ModelRef | None
     facts: FileFacts | None
     known: CatalogModel | None
+    manifest: Manifest | None = None
 
 
 def describe(name_or_path: str, settings: Settings) -> Description:
@@ -25,10 +28,12 @@ def describe(name_or_path: str, settings: Settings) -> Description:
     Raises ModelNotFoundError when it is neither here nor known, InvalidModelFileError for a damaged file.
     """
     known = load_catalog(settings.catalog_folder).find(name_or_path)
+    manifest = open_store(settings).find(name_or_path)
     try:
         ref = resolve(name_or_path, settings)
     except ModelNotFoundError:
-        if known is None:
+        if known is None and manifest is None:
             raise
-        return Description(None, None, known)
-    return Description(ref, file_facts(validate(ref.path)), known)
+        return Description(None, None, known, manifest)
+    manifest = manifest if ref.source == "store" else None
+    return Description(ref, file_facts(validate(ref.path)), known, manifest)

@@ -1,11 +1,11 @@
 """Models on this machine: the embedded one, files in the models folder, and any path a person names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from labkit import resources
-from labkit.catalog import Catalog, CatalogFile, CatalogModel, load_catalog, nearest
+from labkit.catalog import Catalog, CatalogModel, load_catalog, nearest
 from labkit.errors import InputError, InvalidModelFileError, ModelNotFoundError
 from labkit.gguf import read_general
 from labkit.model import ModelRef
@@ -42,7 +42,7 @@ def resolve(name_or_path: str, settings: Settings) -> ModelRef:
         raise _unknown(name_or_path, settings, catalog)
     downloaded = find_downloaded(known, settings)
     if downloaded is None:
-        raise _not_downloaded(known, settings)
+        raise _not_downloaded(known)
     return downloaded
 
 
@@ -72,8 +72,12 @@ def find_stored(name: str, settings: Settings) -> ModelRef | None:
 
 def list_stored(settings: Settings) -> tuple[ModelRef, ...]:
     """Models of the store whose content is there."""
+    return tuple(_stored(store, manifest) for store, manifest in _whole(settings))
+
+
+def _whole(settings: Settings) -> Iterator[tuple[Store, Manifest]]:
     store = open_store(settings)
-    return tuple(_stored(store, manifest) for manifest in store.list().manifests if store.has_content(manifest))
+    return ((store, manifest) for manifest in store.list().manifests if store.has_content(manifest))
 
 
 def _stored(store: Store, manifest: Manifest) -> ModelRef:
@@ -81,7 +85,9 @@ def _stored(store: Store, manifest: Manifest) -> ModelRef:
 
 
 def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
-    """The file of a catalogue model in the models folder, or None. The catalogue's order decides between two."""
+    """A catalogue model in the store or, by its file's name, in the models folder; the catalogue's order decides."""
+    if (stored := find_stored(model.id, settings)) is not None:
+        return stored
     by_name = {path.name.casefold(): path for path in _files(settings.models_folder)}
     for file in model.model_files:
         path = by_name.get(Path(file.file).name.casefold())
@@ -91,26 +97,16 @@ def find_downloaded(model: CatalogModel, settings: Settings) -> ModelRef | None:
 
 
 def present_files(settings: Settings) -> frozenset[str]:
-    """Names of the files in the models folder, in small letters. Reads folders only."""
-    return frozenset(path.name.casefold() for path in _files(settings.models_folder))
+    """Names of the files in the store and in the models folder, in small letters. Reads no model."""
+    stored = {file.file.casefold() for _, manifest in _whole(settings) for file in manifest.files}
+    return frozenset(stored | {path.name.casefold() for path in _files(settings.models_folder)})
 
 
-def download_command(model: CatalogModel, settings: Settings, file: CatalogFile | None = None) -> str:
-    """What to type to get a model: `file`, else the catalogue's preferred one, else from its repository."""
-    folder = _quoted(settings.models_folder)
-    if file is None and model.model_files:
-        file = preferred_file(model)
-    if file is not None:
-        name = f"--include {_quoted(_all_parts(file.file))}" if file.parts else _quoted(file.file)
-        return f"hf download {file.repo} {name} --local-dir {folder}"
-    if model.gguf_repos:
-        return f"hf download {model.gguf_repos[0]} --include '*Q4_K_M*.gguf' --local-dir {folder}"
-    return f"look on huggingface.co for a GGUF file of {model.source_repo or model.id}, and put it into {folder}"
-
-
-def preferred_file(model: CatalogModel) -> CatalogFile:
-    """The first of the files with a 4-bit k-quantization, else the first of all. Needs at least one file."""
-    return next((file for file in model.model_files if file.quantization == "Q4_K_M"), model.model_files[0])
+def pull_command(model: CatalogModel, quantization: str | None = None) -> str:
+    """What to type to get a model: in `quantization`, else in the one that suits the machine."""
+    if not model.model_files and not model.gguf_repos:
+        return f"look on huggingface.co for a GGUF file of {model.source_repo or model.id}: labkit pull hf:org/repo"
+    return f"labkit pull {model.id}:{quantization}" if quantization else f"labkit pull {model.id}"
 
 
 def _is_path(text: str) -> bool:
@@ -188,19 +184,9 @@ def _unknown(name: str, settings: Settings, catalog: Catalog) -> ModelNotFoundEr
     return ModelNotFoundError(name, nearest(name, [*EMBEDDED_ALIASES, *local, *(model.id for model in catalog.models)]))
 
 
-def _not_downloaded(model: CatalogModel, settings: Settings) -> ModelNotFoundError:
+def _not_downloaded(model: CatalogModel) -> ModelNotFoundError:
     return ModelNotFoundError(
         model.id,
         message=f"'{model.id}' is a known model, and not on this machine yet",
-        hint=f"{download_command(model, settings)}\n     then: labkit serve {model.id}",
+        hint=f"{pull_command(model)}\n     then: labkit serve {model.id}",
     )
-
-
-def _all_parts(file: str) -> str:
-    return re.sub(r"-00001-of-(\d{5})\.gguf$", r"-*-of-\1.gguf", file)
-
-
-def _quoted(text: object) -> str:
-    import shlex
-
-    return shlex.quote(str(text))
