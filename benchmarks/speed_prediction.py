@@ -281,19 +281,19 @@ def judge(report: Report, found: list[tuple[Measured, Outcome]]) -> None:
         chosen = [outcome for _, outcome in found if outcome.what == what]
         if not chosen:
             continue
-        for name, errors in (
-            ("one calibration before all", [abs(outcome.error) for outcome in chosen]),
-            ("calibrations around it", [abs(outcome.model_error) for outcome in chosen]),
-        ):
-            median, worst = statistics.median(errors), max(errors)
-            text = f"median error {median:.1%}, worst {worst:.1%} of {len(chosen)}"
-            if what == "decode":
-                holds = median <= MEDIAN_BAR and worst <= WORST_BAR
-                report.require(f"{what}, {name}", f"{text} (bars 10 % and 25 %)", holds)
-            else:
-                report.note(f"{what}, {name}: {text}; no bar")
+        first, around = ([abs(one.error) for one in chosen], [abs(one.model_error) for one in chosen])
+        if what == "decode":
+            holds = statistics.median(first) <= MEDIAN_BAR and max(first) <= WORST_BAR
+            report.require(what, f"{_errors(first)} (bars 10 % and 25 %)", holds)
+        else:
+            report.note(f"{what}: {_errors(first)}; no bar")
+        report.note(f"{what}, by the calibrations around it: {_errors(around)}")
         covered = sum(outcome.is_covered for outcome in chosen)
         report.note(f"{what}: {covered} of {len(chosen)} rates lie in the predicted range")
+
+
+def _errors(errors: list[float]) -> str:
+    return f"median error {statistics.median(errors):.1%}, worst {max(errors):.1%} of {len(errors)}"
 
 
 def compare_dry(report: Report, threads: int, folder: Path, repetitions: int) -> None:

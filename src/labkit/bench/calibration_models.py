@@ -91,15 +91,14 @@ def _thin(
     return SyntheticShape("thin", architecture, **(fields | more))  # pyright: ignore[reportArgumentType]
 
 
-def _delta_net(state: int, groups: int, heads: int) -> SyntheticShape:
-    recurrent = RecurrentShape(4, (7,), heads * state, state, groups, heads)
-    return _thin("qwen35", layers=8, rope_dim=16, recurrent=recurrent)
+def _delta_net(state: int, groups: int, heads: int, layers: int) -> SyntheticShape:
+    recurrent = RecurrentShape(4, tuple(range(7, layers, 8)), heads * state, state, groups, heads)
+    return _thin("qwen35", layers=layers, rope_dim=16, recurrent=recurrent)
 
 
-def _mamba2(hidden: int, state: int) -> SyntheticShape:
-    return _thin(
-        "granitehybrid", layers=8, hidden=hidden, recurrent=RecurrentShape(4, (7,), 2 * hidden, state, 1, hidden // 32)
-    )
+def _mamba2(hidden: int, state: int, layers: int) -> SyntheticShape:
+    recurrent = RecurrentShape(4, (7,), 2 * hidden, state, 1, hidden // 32)
+    return _thin("granitehybrid", layers=layers, hidden=hidden, recurrent=recurrent)
 
 
 _FAT = SyntheticShape("fat", "qwen3", 1, 2048, 6144, 16, 4, 128, 512)
@@ -111,9 +110,10 @@ THIN_MODELS: dict[ThinName, ThinModel] = {
     # 50 MB of keys and values, as far apart as in models of a few billion parameters.
     "cold cache": ThinModel(_thin("qwen3", layers=24, heads=8, head_dim=128, num_kv_heads=8), COLD_TOKENS),
     "experts": ThinModel(_thin("qwen3moe", experts=ExpertShape(16, 6, 64))),
-    "delta_net small": ThinModel(_delta_net(64, 2, 2)),
-    "delta_net large": ThinModel(_delta_net(128, 12, 24)),
-    "mamba2 small": ThinModel(_mamba2(128, 64)),
-    "mamba2 large": ThinModel(_mamba2(768, 128)),
+    "delta_net small": ThinModel(_delta_net(64, 2, 2, layers=8)),
+    # The large ones' states do not fit a processor's cache, like those of real models beside their weights.
+    "delta_net large": ThinModel(_delta_net(128, 12, 24, layers=16)),
+    "mamba2 small": ThinModel(_mamba2(128, 64, layers=8)),
+    "mamba2 large": ThinModel(_mamba2(256, 256, layers=28)),
     "shortconv": ThinModel(_thin("lfm2", recurrent=RecurrentShape(3, (14, 15)))),
 }
