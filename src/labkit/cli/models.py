@@ -1,6 +1,6 @@
 """`labkit models`: what is on this machine, what is known, and the facts of one model."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,6 @@ from labkit.errors import InputError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from labkit.catalog import Catalog, CatalogModel
-    from labkit.recommend import Goal
 
 app = typer.Typer(
     name="models", help="Models on this machine, and known ones.", no_args_is_help=True, rich_markup_mode=None
@@ -56,16 +55,15 @@ def _chosen(
 ) -> "tuple[CatalogModel, ...]":
     """Known models that pass every filter. Raises InputError for a filter that names nothing known."""
     from labkit.catalog import parse_license_filter
-    from labkit.recommend import GOALS, not_made_for
+    from labkit.recommend import not_made_for, parse_goal
 
-    if goal is not None and goal not in GOALS:
-        raise InputError(f"'{goal}' is not a goal", hint=f"--goal takes one of: {', '.join(GOALS)}")
+    wanted_goal = parse_goal(goal) if goal is not None else None
     accepted = parse_license_filter(licenses, (model.license for model in catalog.models))
     wanted = _family(catalog, family)
     return tuple(
         model
         for model in catalog.models
-        if (goal is None or not not_made_for(model, cast("Goal", goal)))
+        if (wanted_goal is None or not not_made_for(model, wanted_goal))
         and not accepted.refusal(model.license)
         and (wanted is None or wanted in (model.family, catalog.family(model).lineage))
     )

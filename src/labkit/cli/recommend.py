@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from labkit.cli import output
 from labkit.cli import recommend_options as options
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labkit.catalog import Catalog
     from labkit.estimate import Machine
     from labkit.hardware import HardwareProfile
+    from labkit.hardware.source import SystemSource
     from labkit.recommend import Goal, Wish
     from labkit.settings import Settings
 
@@ -37,21 +38,23 @@ def recommend(
 
     Example: labkit recommend --goal code --ctx 16384 --why
     """
-    from labkit.catalog import load_catalog
-    from labkit.estimate import machine_from_profile
-    from labkit.recommend import GOALS
-    from labkit.settings import load_settings
-
-    if goal not in GOALS:
-        raise InputError(f"'{goal}' is not a goal", hint=f"--goal takes one of: {', '.join(GOALS)}")
     if why_not and explain:
         raise InputError("--why-not and --explain are two questions", hint="ask one at a time")
+    if profile is not None and like is not None:
+        raise InputError("--profile and --like are two machines", hint="name one")
+    machine_source = _begin_detection() if profile is None and like is None else None  # before the slow imports
+    from labkit.catalog import load_catalog
+    from labkit.estimate import machine_from_profile
+    from labkit.recommend import parse_goal
+    from labkit.settings import load_settings
+
+    wanted = parse_goal(goal)
     settings = load_settings()
     catalog = load_catalog(settings.catalog_folder)
     named = _Named(why_not or explain, catalog)
-    wish = _wish(cast("Goal", goal), ctx, slots, min_speed, top)
+    wish = _wish(wanted, ctx, slots, min_speed, top)
     wish = _limited(wish, licenses or [], disk, catalog, settings)
-    found = _profile(profile, like, settings)
+    found = _profile(profile, like, machine_source, settings)
     if wish.disk_bytes is None:
         wish = replace(wish, disk_bytes=found.storage.free_bytes)
     machine = machine_from_profile(found)
@@ -135,15 +138,23 @@ def _explain(named: _Named, machine: "Machine", wish: "Wish", *, as_json: bool) 
         print_explanation(found, machine, wish)
 
 
-def _profile(name: str | None, like: Path | None, settings: "Settings") -> "HardwareProfile":
-    """The machine asked for: this one by default."""
-    from labkit.hardware import find_profile
+def _begin_detection() -> "SystemSource":
+    from labkit.hardware.source import begin_detection
 
-    if name is not None and like is not None:
-        raise InputError("--profile and --like are two machines", hint="name one")
+    return begin_detection()
+
+
+def _profile(
+    name: str | None, like: Path | None, source: "SystemSource | None", settings: "Settings"
+) -> "HardwareProfile":
+    """The machine asked for: this one by default."""
     if like is not None:
         return _like(like)
-    return _this_machine(settings) if name is None else find_profile(name, settings)
+    if name is None:
+        return _this_machine(settings, source)
+    from labkit.hardware import find_profile
+
+    return find_profile(name, settings)
 
 
 def _like(place: Path) -> "HardwareProfile":
@@ -158,11 +169,11 @@ def _like(place: Path) -> "HardwareProfile":
     return replace(found, name=found.name or f"the machine of {place.name}")
 
 
-def _this_machine(settings: "Settings") -> "HardwareProfile":
+def _this_machine(settings: "Settings", source: "SystemSource | None") -> "HardwareProfile":
     """The machine labkit runs on, with the bandwidth measured before; the first time it is measured now."""
     from labkit.hardware import detect_hardware, load_or_measure_bandwidth
 
-    found = detect_hardware(settings, measure=False)
+    found = detect_hardware(settings, measure=False, source=source)
     if found.measured is not None:
         return found
     try:

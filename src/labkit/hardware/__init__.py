@@ -4,8 +4,9 @@
 Names are loaded when they are used: a command may ask the machine while the rest is still loading.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from labkit.lazy import lazy_names
 
 if TYPE_CHECKING:
     from labkit.hardware.detect import detect_hardware
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
         ThreadBandwidth,
     )
     from labkit.hardware.verdict import render_verdict, tier_name
-
-_MODULES = {
-    "detect_hardware": "detect",
-    "find_profile": "known",
-    "known_profiles": "known",
-    "load_or_measure_bandwidth": "measure",
-    "load_profile": "document",
-    "load_shipped_profiles": "known",
-    "measure_read_bandwidth": "measure",
-    "parse_profile": "document",
-    "render_toml": "document",
-    "render_verdict": "verdict",
-    "tier_name": "verdict",
-}
 
 __all__ = [
     "BandwidthMeasurement",
@@ -60,8 +47,27 @@ __all__ = [
     "tier_name",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'profile')}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "BandwidthMeasurement": "profile",
+        "Cpu": "profile",
+        "Gpu": "profile",
+        "HardwareProfile": "profile",
+        "Memory": "profile",
+        "NativeCore": "profile",
+        "Problem": "profile",
+        "ThreadBandwidth": "profile",
+        "detect_hardware": "detect",
+        "find_profile": "known",
+        "known_profiles": "known",
+        "load_or_measure_bandwidth": "measure",
+        "load_profile": "document",
+        "load_shipped_profiles": "known",
+        "measure_read_bandwidth": "measure",
+        "parse_profile": "document",
+        "render_toml": "document",
+        "render_verdict": "verdict",
+        "tier_name": "verdict",
+    },
+)

@@ -7,7 +7,7 @@ own, because a plain recommendation needs neither.
 from labkit.recommend.document import ranking_document
 from labkit.recommend.embedded import embedded_recommendation
 from labkit.recommend.evidence import best_score
-from labkit.recommend.goals import BENCHMARKS, GOALS, Goal
+from labkit.recommend.goals import BENCHMARKS, GOALS, Goal, parse_goal
 from labkit.recommend.naming import find_named
 from labkit.recommend.order import order_models
 from labkit.recommend.ranking import Dropped, Ranking, Recommendation, rank
@@ -27,6 +27,7 @@ __all__ = [
     "find_named",
     "not_made_for",
     "order_models",
+    "parse_goal",
     "rank",
     "ranking_document",
 ]

@@ -1,7 +1,9 @@
 """What people want a model for, and which published benchmarks say something about it."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
+
+from labkit.errors import InputError
 
 Goal = Literal["chat", "code", "reasoning", "tools", "vision", "embedding"]
 GOALS: tuple[Goal, ...] = get_args(Goal)
@@ -18,6 +20,14 @@ CAPABILITY: dict[Goal, str] = {
 LEAST_TOKENS_PER_SECOND: dict[Goal, float] = {
     "chat": 8, "code": 8, "reasoning": 8, "tools": 15, "vision": 8, "embedding": 15,
 }  # fmt: skip
+
+
+def parse_goal(text: str) -> Goal:
+    """The goal of that name, in any letters. Raises InputError that lists them."""
+    name = text.strip().casefold()
+    if name not in GOALS:
+        raise InputError(f"'{text}' is not a goal", hint=f"--goal takes one of: {', '.join(GOALS)}")
+    return cast("Goal", name)
 
 
 @dataclass(frozen=True, slots=True)
