@@ -64,7 +64,7 @@ def _from_uri(text: str) -> HubName:
 
 def _from_address(text: str, endpoint: str) -> HubName:
     url = urlsplit(text)
-    own = urlsplit(endpoint).netloc.casefold()
+    own = urlsplit(endpoint).netloc.rpartition("@")[2].casefold()
     if url.netloc.casefold() not in {own, *_KNOWN_HOSTS}:
         raise InputError(
             f"{url.netloc or text} is not the hub that labkit uses ({own})",

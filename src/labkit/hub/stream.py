@@ -4,17 +4,15 @@ Nothing that a server says is taken on trust: a span that is not the one asked f
 compressed body, a body of another length. What cannot be seen here (wrong bytes in a right answer) the hash finds.
 """
 
-import ipaddress
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from labkit.errors import RefusedError
-from labkit.hub.client import endpoint, session, token_headers, uses_proxy
+from labkit.hub.addresses import require_allowed, require_peer
+from labkit.hub.client import endpoint, session, token_headers
 from labkit.hub.part import Span
 from labkit.hub.types import Location
 
@@ -97,6 +95,7 @@ class _open:  # noqa: N801  used as a function
             request = session().build_request("GET", url, headers=headers, timeout=timeout)
             self._response = session().send(request, stream=True, follow_redirects=False)
             if not self._response.is_redirect:
+                require_peer(self._response, endpoint())
                 return self._response
             self._response.close()
             url, on_hub = urljoin(url, self._response.headers.get("Location", "")), False
@@ -171,32 +170,3 @@ def retry_after_seconds(text: str | None) -> float | None:
 
         seconds = (date - datetime.now(UTC if date.tzinfo else None)).total_seconds()
     return min(max(seconds, 0.0), MAX_WAIT_SECONDS)
-
-
-def require_allowed(url: str, hub: str) -> None:
-    """Raise RefusedError for an address that a hub must not send anyone to.
-
-    Encryption is not given up on the way, and a public hub does not lead into this machine or its network.
-    Resolves the host's name; with a proxy the proxy does.
-    """
-    target, own = urlsplit(url), urlsplit(hub)
-    if target.scheme not in ("http", "https") or not target.hostname:
-        raise RefusedError(f"the hub sends to {url[:80]}, which is no web address", hint="check HF_ENDPOINT")
-    if own.scheme == "https" and target.scheme != "https":
-        raise RefusedError(f"the hub sends to {target.hostname} without encryption", hint="check HF_ENDPOINT")
-    if uses_proxy() or target.netloc == own.netloc:
-        return
-    if is_inside(target.hostname) and not is_inside(own.hostname or ""):
-        raise RefusedError(
-            f"the hub sends to {target.hostname}, which is inside this network", hint="check HF_ENDPOINT and the DNS"
-        )
-
-
-def is_inside(host: str) -> bool:
-    """Whether any address of `host` is this machine's or a private network's. False when it does not resolve."""
-    try:
-        found = socket.getaddrinfo(host, None)
-    except OSError:
-        return False
-    addresses = (ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found)
-    return any(not address.is_global for address in addresses)
