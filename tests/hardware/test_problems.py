@@ -36,7 +36,7 @@ def test_nothing_is_wrong_with_an_ordinary_machine():
             {"memory": Memory(32 * GIB, limit_bytes=8 * GIB, limit_source="/a/memory.high", budget_bytes=8 * GIB)},
             "warning",
             "the system slows down the process",
-            "MemoryMax=",
+            "MemoryHigh=",
         ),
         (
             {

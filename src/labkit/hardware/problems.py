@@ -97,7 +97,8 @@ def _memory(profile: HardwareProfile) -> Iterator[Problem]:
             f"a control group limits memory to {render_bytes(memory.limit_bytes)} of "
             f"{render_bytes(memory.physical_bytes)}: beyond it the system {_beyond(memory)} the process"
         )
-        fix = _RAISE_MEMORY.get(profile.os.container or "", "raise it (systemd: MemoryMax=)")
+        setting = "MemoryHigh=" if _is_soft(memory) else "MemoryMax="
+        fix = _RAISE_MEMORY.get(profile.os.container or "", f"raise it (systemd: {setting})")
         fix += ", or see what fits: labkit recommend"
         yield Problem("warning", what, fix)
     if memory.budget_bytes is not None and memory.budget_bytes < LOW_MEMORY_BYTES:
@@ -120,7 +121,11 @@ def _assumed(profile: HardwareProfile) -> Iterator[Problem]:
 
 
 def _beyond(memory: Memory) -> str:
-    return "slows down" if (memory.limit_source or "").endswith("memory.high") else "ends"
+    return "slows down" if _is_soft(memory) else "ends"
+
+
+def _is_soft(memory: Memory) -> bool:
+    return (memory.limit_source or "").endswith("memory.high")
 
 
 def _gpus(profile: HardwareProfile) -> Iterator[Problem]:

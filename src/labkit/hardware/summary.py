@@ -15,7 +15,7 @@ _POOL = "ROCm's memory pool"  # the words with which the AMD probe names where a
 def summarize(profile: HardwareProfile) -> dict[str, Any]:
     """Flat values of a profile: booleans, numbers, texts, and one list of bytes.
 
-    gpus: how many; vendor, name, unified: of the one with most memory of its own, cards before integrated parts.
+    gpus: how many; vendor, name, unified: of the card with most memory, of an integrated part where there is no card.
     vram_bytes: of each GPU with memory of its own, and of an APU what the firmware set aside for it. mig: whether a
     slice of a card is what is used.
     total_memory_*: see above. ram_limit_bytes: smallest control-group limit. rocminfo_pool_kib: what ROCm can reach
@@ -26,7 +26,7 @@ def summarize(profile: HardwareProfile) -> dict[str, Any]:
 
 def _gpus(profile: HardwareProfile) -> dict[str, Any]:
     gpus = profile.gpus
-    main = max(gpus, key=lambda gpu: (_own_memory(gpu), gpu.unified is False), default=Gpu())
+    main = max(gpus, key=lambda gpu: (gpu.unified is not True, _own_memory(gpu)), default=Gpu())
     slices = [gpu.mig for gpu in gpus if gpu.mig is not None]
     return {
         "gpus": len(gpus),

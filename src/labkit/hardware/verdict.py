@@ -24,9 +24,7 @@ def render_verdict(profile: HardwareProfile) -> str:
     free = _amount(best.free_bytes if best.free_bytes is not None else best.memory_bytes)
     name = best.name or "the GPU"
     if best.unified:
-        return (
-            f"{tier} tier: models up to {free} fit in the memory that {name} shares, context included"
-        )
+        return f"{tier} tier: models up to {free} fit in the memory that {name} shares, context included"
     others = len(counted) - 1
     more = f" (and {others} more)" if others else ""
     return f"{tier} tier: models up to {free} fit on {name}{more}; more layers can use {system} of system memory"

@@ -167,3 +167,13 @@ def test_the_list():
     assert (first.name, first.mig, first.slices) == ("NVIDIA A100-SXM4-40GB", True, (Slice(), Slice()))
     assert (second.name, second.mig, third.name) == ("Tesla T4", None, "Orin (nvgpu)")
     assert parse_list("GPU 0\nGPU x: y\n") == ()
+
+
+def test_a_jetson_without_a_drivers_version():
+    text = """\
+| NVIDIA-SMI 540.3.0                Driver Version: N/A          CUDA Version: 12.2     |
+|   0  Orin (nvgpu)                  N/A  | N/A              N/A |                  N/A |
+| N/A   N/A  N/A               N/A /  N/A | Not Supported        |     N/A          N/A |
+"""
+    (card,) = parse_table(text)
+    assert (card.name, card.driver, card.memory_bytes, card.memory_absent) == ("Orin (nvgpu)", None, None, True)

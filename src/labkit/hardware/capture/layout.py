@@ -97,6 +97,7 @@ LONE_PATHS: dict[str, str] = {
     "memory.usage_in_bytes": "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     "memory.memsw.limit_in_bytes": "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
     "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "nv_tegra_release": "/etc/nv_tegra_release",
     "dmesg": DMESG,
     "dxdiag": DXDIAG,
     "llm-checker": LLM_CHECKER,

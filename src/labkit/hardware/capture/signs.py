@@ -12,6 +12,7 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("nvidia-smi-q.txt", r"^=+NVSMI LOG=+"),
         ("nvidia-smi-L.txt", r"^GPU 0: .*\(UUID: "),
         ("nvidia-smi.txt", r"NVIDIA-SMI (\d|has failed|couldn't)|^Failed to initialize NVML"),
+        ("nvidia-smi-query.csv", r"^(\d{1,2}, ?)?(NVIDIA|GeForce|Tesla|Quadro|GRID) [^,\n]+,.*\b\d{4,6}\b"),
         ("nvml.txt", r"^\s*nvmlDeviceGetMemoryInfo\w*\s*->"),
         ("SPHardwareDataType.json", r'"SPHardwareDataType"\s*:|^\s*Hardware Overview:'),
         ("SPDisplaysDataType.json", r'"SPDisplaysDataType"\s*:|^Graphics/Displays:'),
@@ -27,7 +28,10 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("xpu-smi-discovery.txt", r"\|\s*Device Name:\s"),
         ("xpu-smi-discovery.txt", r'"pci_bdf_address"\s*:'),
         ("registry-vram.txt", r"^\s+HardwareInformation\.qwMemorySize\s+REG_"),
-        ("win32-video-controller.txt", r'"AdapterRAM"\s*:|^\s*AdapterRAM\s*[:= ]|^Node,AdapterRAM,'),
+        (
+            "win32-video-controller.txt",
+            r'"AdapterRAM"\s*:|^\s*AdapterRAM\s*[:= ]|^Node,AdapterRAM,|^"\w+",.*"AdapterRAM"|^"AdapterRAM",',
+        ),
         (
             "win32-processor.txt",
             r'"(NumberOfCores|NumberOfLogicalProcessors)"\s*:|^\s*(NumberOfCores|NumberOfLogicalProcessors)\s*[:= ]',

@@ -7,7 +7,15 @@ borrow: neither is a card's own.
 from dataclasses import fields, replace
 
 from labkit.hardware.probes import foreign
-from labkit.hardware.probes.amd_parts import AmdPart, is_generic, is_integrated, is_worth_using, known_gfx, to_gpu
+from labkit.hardware.probes.amd_parts import (
+    AmdPart,
+    draws_only,
+    is_generic,
+    is_integrated,
+    is_worth_using,
+    known_gfx,
+    to_gpu,
+)
 from labkit.hardware.probes.amd_sysfs import read_sysfs
 from labkit.hardware.probes.amd_tools import parse_amd_smi, parse_rocm_smi
 from labkit.hardware.probes.finding import Finding
@@ -117,7 +125,7 @@ def _named(source: Source, parts: list[AmdPart]) -> tuple[list[AmdPart], bool]:
     on_bus = display_devices(source, "amd")
     by_slot = {device.slot: device for device in on_bus}
     if not parts:
-        return [_of_bus(device) for device in on_bus], True
+        return [_of_bus(device) for device in on_bus if not draws_only(device.name, device.device_id)], True
     return [_with_bus(part, by_slot.get(part.pci_address or "")) for part in parts], False
 
 

@@ -42,6 +42,9 @@ _INTEGRATED_VEGA = re.compile(r"\bvega (3|6|7|8|9|10|11) (mobile )?graphics\b")
 _CARD_WORDS = re.compile(r"\b(rx|navi\d*|instinct|firepro|polaris|ellesmere|baffin|arcturus|aldebaran|mi\d+[a-z]*)\b")
 _CARD_LINES = re.compile(r"\b(radeon pro (w|v|vii|duo)|radeon ai pro|radeon vii|vega (56|64|10|20)\b)")
 _GENERIC = {"amd", "ati", "radeon", "r", "tm", "graphics", "gpu", "advanced", "micro", "devices", "inc", "device"}
+# Chips that draw a server's console and compute nothing: ES1000, Rage XL and 128, RV100.
+_CONSOLE_IDS = frozenset({0x515E, 0x5969, 0x4752, 0x4753, 0x5046, 0x5159})
+_CONSOLE_NAMES = re.compile(r"\b(es1000|rage|rv100)\b")
 _SMALLEST_CARD_BYTES = GIB
 _LARGEST_WHOLE_CARD_BYTES = 32 * GIB
 
@@ -55,6 +58,7 @@ class AmdPart:
         gtt_bytes: system memory that the driver lets it address beside that.
         pool_bytes: what ROCm's runtime (or the kernel's KFD) offers programs on it.
         integrated: where a source says so outright.
+        listed: a tool counts it among its devices, even where it tells no more of it.
     """
 
     name: str | None = None
@@ -67,17 +71,23 @@ class AmdPart:
     pool_bytes: int | None = None
     integrated: bool | None = None
     driver: str | None = None
+    listed: bool = False
 
     @property
     def is_anonymous(self) -> bool:
         """A figure that says nothing of the part it belongs to."""
-        return not (self.name or self.pci_address or self.device_id or self.gfx or self.vram_bytes)
+        return not (self.listed or self.name or self.pci_address or self.device_id or self.gfx or self.vram_bytes)
 
 
 def is_generic(name: str | None) -> bool:
     """Whether a name fits any part of AMD's, or is the processor's."""
     words = re.findall(r"[a-z0-9]+", (name or "").lower())
     return set(words) <= _GENERIC or "processor" in words
+
+
+def draws_only(name: str | None, device_id: int | None) -> bool:
+    """Whether a part is a server's console, which no program computes on."""
+    return device_id in _CONSOLE_IDS or bool(_CONSOLE_NAMES.search((name or "").lower()))
 
 
 def known_gfx(part: AmdPart) -> str | None:

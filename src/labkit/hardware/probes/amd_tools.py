@@ -125,10 +125,8 @@ def _rocm_part(values: dict[str, str], driver: str | None) -> AmdPart | None:
 
 
 def _amd_part(values: dict[str, Any]) -> AmdPart | None:
-    total = next(
-        (size for key in ("size", "total_vram", "vram_total", "total") if (size := sized(values.get(key)))), None
-    )
-    used = next((size for key in ("used_vram", "vram_used") if (size := sized(values.get(key)))), None)
+    total = _first_size(values, "size", "total_vram", "vram_total", "total")
+    used = _first_size(values, "used_vram", "vram_used")
     part = AmdPart(
         name=_name([_text(values.get(key)) for key in _NAME_KEYS]),
         pci_address=normal_slot(_text(values.get("bdf") or values.get("pci_bdf"))),
@@ -181,9 +179,11 @@ def _indented(text: str) -> list[dict[str, Any]]:
 
 
 def _name(names: list[str | None]) -> str | None:
-    """The first that tells a part from others; else the first that is a name at all."""
+    """The first that names one part; else one that names a family; else any."""
     known = [name for name in names if name and name.upper() not in ("N/A", "UNKNOWN") and not name.startswith("0x")]
-    return next((name for name in known if not is_generic(name)), known[0] if known else None)
+    telling = [name for name in known if not is_generic(name)]
+    # Of "Navi 48 [Radeon RX 9070/9070 XT]" and "Radeon RX 9070 XT" the second is the card.
+    return next((name for name in (*(one for one in telling if "/" not in one), *telling, *known)), None)
 
 
 def _gfx(text: str | None) -> str | None:

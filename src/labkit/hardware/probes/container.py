@@ -12,7 +12,7 @@ _GROUPS = (
     (r":/ecs/", "ecs"),
     (r"/docker[-/][0-9a-f]", "docker"),
     (r"libpod-", "podman"),
-    (r":/lxc[./]", "lxc"),
+    (r":/lxc[./]|:/\.lxc$", "lxc"),
     (r"cri-containerd-", "containerd"),
 )
 _MOUNTS = (
@@ -20,14 +20,15 @@ _MOUNTS = (
     (r"/var/lib/docker/|/docker/containers/", "docker"),
     (r"/containers/storage/", "podman"),
     (r"io\.containerd", "containerd"),
-    (r" - fuse\.lxcfs lxcfs", "lxc"),
 )
+# lxcfs puts its files over those of /proc in a container; its host has them in /var/lib/lxcfs alone.
+_LXC_MOUNT = re.compile(r"^\S+ \S+ \S+ \S+ /proc/\S+ .* - fuse\.lxcfs ", re.MULTILINE)
 
 
 def probe_container(source: Source) -> str | None:
     """Its runtime's name; None outside of containers and where nothing tells."""
     groups = source.read("/proc/self/cgroup") or ""
-    by_group = next((name for mark, name in _GROUPS if re.search(mark, groups)), None)
+    by_group = next((name for mark, name in _GROUPS if re.search(mark, groups, re.MULTILINE)), None)
     if by_group == "kubernetes":
         return by_group
     mounts = source.read("/proc/self/mountinfo") or ""
@@ -38,6 +39,8 @@ def probe_container(source: Source) -> str | None:
         return "podman"
     if source.read("/.dockerenv") is not None and by_group != "ecs":
         return "docker"
+    if _LXC_MOUNT.search(mounts):
+        return "lxc"
     return by_group or _stated(source) or (by_mount if _root_is_overlay(mounts) else None)
 
 

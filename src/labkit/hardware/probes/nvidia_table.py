@@ -6,7 +6,7 @@ Names are cut to the width of a column ("NVIDIA GeForce RTX 3060 ..."), so it is
 import re
 from dataclasses import dataclass, replace
 
-from labkit.hardware.probes.nvidia_card import Card, Slice, card, says_absent, size_bytes
+from labkit.hardware.probes.nvidia_card import Card, Slice, card, known, says_absent, size_bytes
 
 _VERSIONS = re.compile(r"NVIDIA-SMI\s+\S+\s+Driver Version:\s*(\S+)")
 # | 0  NVIDIA GeForce RTX 4090        On  |   00000000:01:00.0 Off |                  Off |
@@ -27,7 +27,7 @@ def parse_table(text: str | None) -> tuple[Card, ...]:
     body, _, mig_table = (text or "").partition("MIG devices:")
     lines = _lines(_PROCESSES.split(body)[0])
     versions = next(filter(None, map(_VERSIONS.search, lines)), None)
-    driver = versions[1] if versions else None
+    driver = known(versions[1]) if versions else None
     cards: list[Card] = []
     for number, line in enumerate(lines):
         if first := _first_line(line):

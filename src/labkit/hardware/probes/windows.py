@@ -9,7 +9,7 @@ import re
 from labkit.hardware.capture_paths import DXDIAG
 from labkit.hardware.probes import windows_gpu
 from labkit.hardware.probes.finding import Finding, facts_of
-from labkit.hardware.probes.text import key_values, number
+from labkit.hardware.probes.text import key_values, number, without_cut_line
 from labkit.hardware.probes.windows_text import Row, parse_registry, parse_rows
 from labkit.hardware.profile import Cpu, FactSource, Gpu, Memory
 from labkit.hardware.source import Source
@@ -98,10 +98,15 @@ def parse_memory(*texts: str | None) -> Memory:
 
 
 def parse_systeminfo(text: str | None) -> Memory:
-    """From systeminfo: `Total Physical Memory: 32,510 MB`. Other languages are not read."""
-    values = key_values(text)
-    total, free = (_megabytes(values.get(name)) for name in ("Total Physical Memory", "Available Physical Memory"))
-    return Memory(total, free)
+    """From systeminfo: `Total Physical Memory: 32,510 MB`.
+
+    Its lines are translated and keep their order: total, then available memory. Those of the page file have two colons.
+    """
+    values = key_values(without_cut_line(text)).values()
+    sizes = [size for value in values if ":" not in value and (size := _megabytes(value))]
+    if len(sizes) > 2 or sizes != sorted(sizes, reverse=True):
+        return Memory()
+    return Memory(*sizes)
 
 
 def parse_dxdiag_memory(text: str | None) -> Memory:
@@ -141,6 +146,6 @@ def _said(source: Source, command: tuple[str, ...]) -> str | None:
 
 
 def _megabytes(text: str | None) -> int | None:
-    """Bytes from "32,510 MB", "32768MB RAM" or "32.510 MB"."""
-    match = re.match(r"([\d.,\s\u00a0\u202f]*\d)\s*MB\b", (text or "").strip())
+    """Bytes from "32,510 MB", "32768MB RAM", "32.510 MB" or "32 510 Mo"."""
+    match = re.match(r"(\d[\d.,\s\u00a0\u202f\ufffd]*)(?<=\d)\s*(?:MB|Mo|МБ)\b", (text or "").strip())
     return int(re.sub(r"\D", "", match[1])) * MIB if match else None

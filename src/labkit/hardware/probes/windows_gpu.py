@@ -117,7 +117,8 @@ def to_gpu(adapter: Adapter) -> Gpu | None:
         unified=unified,
         driver=adapter.driver,
         architecture=amd_parts.known_gfx(_amd(adapter)) if vendor == "amd" else None,
-        carve_out_bytes=adapter.memory_bytes if unified else None,
+        # What Windows calls the memory of Intel's parts is a share of the system's that nothing sets aside.
+        carve_out_bytes=adapter.memory_bytes if unified and vendor == "amd" else None,
     )
     if vendor == "amd" and unified and not amd_parts.is_worth_using(gpu):
         return None
