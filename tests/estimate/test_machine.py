@@ -50,6 +50,12 @@ def test_equal_cards_are_added_up_and_unlike_ones_are_not():
     ]  # fmt: skip
 
 
+def test_without_a_core_the_cards_of_the_tier_are_counted():
+    gpus = (card(name="Fitting", usable=None), card(name="Other", vendor="amd", usable=None), card(usable=False))
+    assert [device.name for device in machine_from_profile(profile(tier="cuda", gpus=gpus)).devices] == ["Fitting"]
+    assert machine_from_profile(profile(tier="cpu", gpus=gpus)).devices == ()
+
+
 def test_cards_the_core_cannot_use_are_left_out():
     gpus = (
         card(usable=False),
@@ -57,7 +63,7 @@ def test_cards_the_core_cannot_use_are_left_out():
         card(name="Blank", memory_bytes=None, free_bytes=None),
     )
     machine = machine_from_profile(profile(gpus=gpus))
-    assert [device.name for device in machine.devices] == ["Unsure"]
+    assert machine.devices == ()
     assert "Blank is left out: its memory is not known" in machine.assumptions
 
 

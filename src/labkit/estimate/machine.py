@@ -1,10 +1,12 @@
 """What the estimator needs to know of a machine: budgets of memory and rates of reading it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from labkit.hardware import Gpu, HardwareProfile
 from labkit.hardware.calibration import Calibration, DeviceCalibration
+from labkit.hardware.supposed import counted_gpus
 from labkit.units import MIB
 
 Vendor = Literal["nvidia", "amd", "intel", "apple", "other"]
@@ -63,8 +65,7 @@ def machine_from_profile(profile: HardwareProfile) -> Machine:
     """The estimator's view of a hardware profile. Pure."""
     ram, assumptions = _ram_budget(profile)
     rate, source = _ram_bandwidth(profile)
-    usable = [gpu for gpu in profile.gpus if gpu.usable is not False]
-    devices = [_device(group, assumptions, profile.calibration) for group in _equal_groups(usable)]
+    devices = [_device(group, assumptions, profile.calibration) for group in _equal_groups(counted_gpus(profile))]
     return Machine(
         ram_budget_bytes=ram,
         ram_bandwidth_bytes_per_second=rate,
@@ -92,7 +93,7 @@ def _ram_bandwidth(profile: HardwareProfile) -> tuple[float | None, RateSource]:
     return peak, "table" if peak else "unknown"
 
 
-def _equal_groups(gpus: list[Gpu]) -> list[list[Gpu]]:
+def _equal_groups(gpus: Iterable[Gpu]) -> list[list[Gpu]]:
     groups: dict[tuple[object, ...], list[Gpu]] = {}
     for gpu in gpus:
         groups.setdefault((gpu.vendor, gpu.name, gpu.memory_bytes, gpu.mig, gpu.unified), []).append(gpu)
