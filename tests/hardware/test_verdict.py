@@ -33,4 +33,6 @@ def test_cards_are_not_summed():
 
 
 def test_an_unknown_size_is_said_to_be_unknown():
-    assert "an unknown size" in render_verdict(HardwareProfile())
+    assert render_verdict(HardwareProfile()).startswith("CPU tier: it is not known what models fit")
+    card = Gpu(name="A", vendor="nvidia", memory_bytes=8 * GIB, unified=False)
+    assert render_verdict(HardwareProfile(tier="cuda", gpus=(card,))) == "CUDA tier: models up to 8.0 GiB fit on A"

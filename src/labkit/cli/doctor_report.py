@@ -101,7 +101,8 @@ def _memory(profile: HardwareProfile) -> Iterator[tuple[str, str]]:
         used = f", {render_bytes(memory.current_bytes)} used" if memory.current_bytes is not None else ""
         yield "limit", f"{render_bytes(memory.limit_bytes)} by a control group{used}"
         yield "limit set in", memory.limit_source or UNKNOWN
-    yield "budget", f"{_bytes(memory.budget_bytes)} for a model and its context"
+    budget = memory.budget_bytes
+    yield "budget", UNKNOWN if budget is None else f"{render_bytes(budget)} for a model and its context"
 
 
 def _gpus(profile: HardwareProfile) -> Iterator[tuple[str, str]]:

@@ -15,20 +15,20 @@ def render_verdict(profile: HardwareProfile) -> str:
     """What fits where, from the memory budget alone; what labkit cannot do here when the core does not load."""
     if not profile.can_run_models:
         return "labkit cannot run a model here: the native core does not load"
-    budget, tier = profile.memory.budget_bytes, tier_name(profile)
-    system = _amount(budget)
+    tier, system = tier_name(profile), profile.memory.budget_bytes
     counted = counted_gpus(profile)
     if profile.tier == "cpu" or not counted:
-        return f"{tier} tier: models up to {system} fit in the memory budget, context included"
+        return f"{tier} tier: {_models(system)} fit in the memory budget, context included"
     best = counted[0]
-    free = _amount(best.free_bytes if best.free_bytes is not None else best.memory_bytes)
+    free = best.free_bytes if best.free_bytes is not None else best.memory_bytes
     name = best.name or "the GPU"
     if best.unified:
-        return f"{tier} tier: models up to {free} fit in the memory that {name} shares, context included"
+        return f"{tier} tier: {_models(free)} fit in the memory that {name} shares, context included"
     others = len(counted) - 1
     more = f" (and {others} more)" if others else ""
-    return f"{tier} tier: models up to {free} fit on {name}{more}; more layers can use {system} of system memory"
+    beside = "" if system is None else f"; more layers can use {render_bytes(system)} of system memory"
+    return f"{tier} tier: {_models(free)} fit on {name}{more}{beside}"
 
 
-def _amount(num_bytes: int | None) -> str:
-    return "an unknown size" if num_bytes is None else render_bytes(num_bytes)
+def _models(num_bytes: int | None) -> str:
+    return "it is not known what models" if num_bytes is None else f"models up to {render_bytes(num_bytes)}"

@@ -75,6 +75,8 @@ def test_names_ids_and_other_peoples_mounts_are_gone_from_texts_and_file_names()
         {
             "/proc/self/mountinfo": (
                 "30 1 0:26 / /media/marie/USB rw - vfat /dev/sdb1 rw\n"
+                "31 1 0:27 / / rw - overlay overlay rw,lowerdir=/srv/curie/lower\n"
+                f"32 1 8:1 /var/lib/kubelet/pods/{pod}/etc-hosts /etc/hosts rw - ext4 /dev/mapper/curie rw\n"
                 "33 1 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
             ),
             "/proc/self/status": "Name:\tpython\nPid:\t4711\nCpus_allowed_list:\t0-3\n",
@@ -85,12 +87,21 @@ def test_names_ids_and_other_peoples_mounts_are_gone_from_texts_and_file_names()
     )
     files = bundle.lay_out(recording, Redactor({"marie": "user", "sorbonne": "host"}), "0.0")
     everything = json.dumps(files)
-    for secret in ("marie", "sorbonne", "vfat", "4711", pod[:8]):
+    for secret in ("marie", "sorbonne", "vfat", "4711", "lower", "curie", pod[:8]):
         assert secret not in everything
     group = files["proc/self/cgroup"].strip().removeprefix("0::/")
     assert files[f"sys/fs/cgroup/{group}/memory.max"] == "1024\n"
     assert "cgroup2" in files["proc/self/mountinfo"]
+    assert "- overlay none rw" in files["proc/self/mountinfo"]
+    assert "/var/lib/kubelet/pods/" in files["proc/self/mountinfo"]
     assert files["proc/self/status"] == "Cpus_allowed_list:\t0-3\n"
+
+
+def test_of_a_system_in_another_language_only_amounts_of_memory_are_kept():
+    told = "Registrierter Benutzer:         Marie\nGesamter physischer Speicher:   16.102 MB\n"
+    recording = Recording("Windows", {("systeminfo",): CommandOutput(0, told, "")}, {}, SystemCounters())
+    files = bundle.lay_out(recording, Redactor(), "0.0")
+    assert files["systeminfo.txt"] == "Gesamter physischer Speicher:   16.102 MB\n"
 
 
 def test_commands_of_the_layout_that_exist_are_run_once():

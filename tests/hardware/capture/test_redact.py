@@ -52,6 +52,7 @@ SECRETS = [
     ("                                 [01]: 10.20.30.40\n", "10.20.30.40"),
     ("                                 [02]: fe80::1c2d:3e4f:5061:7283\n", "1c2d:3e4f"),
     ("connected from 192.168.17.23\n", "192.168.17.23"),
+    ("Linux version 6.8.0 (mariec@workbench) (gcc 13)\n", "workbench"),
     (" -InternalBattery-0 (id=21430371)\t93%; charging\n", "21430371"),
 ]
 
@@ -83,6 +84,7 @@ def test_what_identifies_is_gone_and_stays_gone(text, secret):
         "  Name:                    gfx1151\n  Marketing Name:          AMD Radeon Graphics\n",
         "product_name: AMD Instinct MI210\n<product_name>NVIDIA L4</product_name>\n",
         "[03]: 10.0.22621.1 is a version\n",
+        "CPU [12%@1510,off] EMC_FREQ 0%@2133 model name : Xeon CPU @ 2.60GHz mem@1200MHz\n",
         "Node ID: 1\nDevice ID: 0x6860\n",
     ],
 )

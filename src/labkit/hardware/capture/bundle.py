@@ -40,12 +40,17 @@ were removed by rules. Rules miss things: look through the files before you shar
 
 To see what labkit concludes from it:  labkit doctor --replay <this file or folder>
 """
+_MOUNTS = "/proc/self/mountinfo"
 # Of these files only some lines concern labkit; the rest tells what else runs or is mounted.
 _KEPT_LINES = {
-    "/proc/self/mountinfo": re.compile(r" - cgroup2? "),
+    _MOUNTS: re.compile(r" - cgroup2? |^\S+ \S+ \S+ \S+ (/|/etc/hosts|/proc/\S+) "),
     "/proc/self/status": re.compile(r"^(Cpus|Mems)_allowed"),
     "/proc/version": re.compile(r"^Linux"),
 }
+# systeminfo speaks the system's language, so its keys cannot be told: only its amounts of memory are kept.
+_KEPT_OF_OUTPUT = {"systeminfo.txt": re.compile(r"\d\s*(MB|Mo|МБ)\s*$")}
+# What is mounted from where, behind the kind of file system: a container is told without it.
+_MOUNTED_FROM = re.compile(r"(?<= - )(?!cgroup2? )(\S+) .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +88,7 @@ def lay_out(recording: Recording, redactor: Redactor, labkit_version: str) -> di
         index[line] = name
         files |= _output_files(name, output, redactor)
     for path, text in recording.files.items():
-        kept = _KEPT_LINES.get(path)
-        lines = text if kept is None else "".join(row for row in text.splitlines(keepends=True) if kept.search(row))
-        files[redactor.redact(path).lstrip("/")] = redactor.redact(lines)
+        files[redactor.redact(path).lstrip("/")] = redactor.redact(_concerning(path, text))
     facts = {
         "format": FORMAT,
         "labkit": labkit_version,
@@ -122,6 +125,18 @@ def redacted_files(recording: Recording, labkit_version: str) -> dict[str, str]:
     return lay_out(recording, redactor_of_this_machine(), labkit_version)
 
 
+def _concerning(path: str, text: str) -> str:
+    """The lines of a file that probes read."""
+    kept = _matching(_KEPT_LINES.get(path), text)
+    return _MOUNTED_FROM.sub(r"\1 none rw", kept) if path == _MOUNTS else kept
+
+
+def _matching(pattern: re.Pattern[str] | None, text: str) -> str:
+    if pattern is None:
+        return text
+    return "".join(line for line in text.splitlines(keepends=True) if pattern.search(line))
+
+
 def _named(recording: Recording) -> list[tuple[str, tuple[str, ...], CommandOutput]]:
     """A file name for each command line: of those that share an entry of the layout, one takes its name."""
     named: list[tuple[str, tuple[str, ...], CommandOutput]] = []
@@ -138,7 +153,7 @@ def _named(recording: Recording) -> list[tuple[str, tuple[str, ...], CommandOutp
 
 
 def _output_files(name: str, output: CommandOutput, redactor: Redactor) -> dict[str, str]:
-    files = {name: redactor.redact(output.stdout)}
+    files = {name: redactor.redact(_matching(_KEPT_OF_OUTPUT.get(name), output.stdout))}
     if output.exit_code != 0:
         files[name + EXIT_ENDING] = f"{TIMED_OUT if output.exit_code is None else output.exit_code}\n"
     if output.stderr.strip():

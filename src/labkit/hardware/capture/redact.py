@@ -28,6 +28,8 @@ _ADDRESS = re.compile(
     r"(?<![0-9a-f:])(?:fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3})(?::[0-9a-f]{0,4}){3,7}(?![0-9a-f:])",
     re.I | re.M,
 )
+# Of a mail, and of whoever built a kernel: "Linux version 6.8.0 (name@computer)".
+_NAME_AT_PLACE = re.compile(r"(?<![\w.+%-])[a-z_][\w.+-]{0,63}@[a-z][\w.-]{0,252}", re.I)
 _BATTERY = re.compile(r"(?<=\(id=)\d{4,}")
 _POD = re.compile(r"(?<=pod)[0-9a-f]{8}([-_])[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.I)
 _HOMES = re.compile(
@@ -88,6 +90,7 @@ class Redactor:
             text = pattern.sub(lambda match: self._number(match[0]), text)
         text = _MAC.sub(lambda match: re.sub(r"[0-9a-fA-F]", "0", match[0]), text)
         text = _ADDRESS.sub("0.0.0.0", text)
+        text = _NAME_AT_PLACE.sub("user@host", text)
         text = _BATTERY.sub("0", text)
         text = _HOMES.sub(lambda match: match["before"] + "user", text)
         for name, stand_in in self.names.items():

@@ -106,7 +106,8 @@ def parse_systeminfo(text: str | None) -> Memory:
     sizes = [size for value in values if ":" not in value and (size := _megabytes(value))]
     if len(sizes) > 2 or sizes != sorted(sizes, reverse=True):
         return Memory()
-    return Memory(*sizes)
+    total, available = (*sizes, None, None)[:2]
+    return Memory(total, available)
 
 
 def parse_dxdiag_memory(text: str | None) -> Memory:
