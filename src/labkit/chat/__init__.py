@@ -2,13 +2,16 @@
 
 from labkit.chat.constraints import build_constraint
 from labkit.chat.pieces import ContentPiece, Piece, ToolCallPiece
+from labkit.chat.renderer import TEMPLATE_LIMIT, TemplateRenderer
 from labkit.chat.template import ChatTemplate
 from labkit.chat.tool_parsers import ToolParser, parser_for_template
 
 __all__ = [
+    "TEMPLATE_LIMIT",
     "ChatTemplate",
     "ContentPiece",
     "Piece",
+    "TemplateRenderer",
     "ToolCallPiece",
     "ToolParser",
     "build_constraint",

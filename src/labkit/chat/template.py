@@ -1,7 +1,7 @@
 """A model's own Jinja chat template, rendered in a sandbox.
 
-Templates come out of model files and are code: the sandbox keeps them from Python's objects, and only the worker
-process renders them, so that one which never ends costs a worker, not the server.
+Templates come out of model files and are code. The sandbox keeps them from Python's objects, not from taking all time
+and memory: `TemplateRenderer` compiles and renders those of files in a process with limits.
 """
 
 import json
@@ -28,7 +28,9 @@ class ChatTemplate:
         self._tokens = {"bos_token": bos, "eos_token": eos}
         try:
             self._template = environment.from_string(source)
-        except (jinja2.TemplateError, RecursionError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # constants are computed by the compiler: whatever they raise
             raise InvalidModelFileError(
                 f"the model's chat template does not compile: {error}", hint="use another file of this model"
             ) from error
@@ -40,7 +42,7 @@ class ChatTemplate:
         *,
         add_generation_prompt: bool = True,
     ) -> str:
-        """The prompt. Raises InvalidRequestError when the template refuses the conversation."""
+        """The prompt. Raises InvalidRequestError when the template refuses the conversation; MemoryError."""
         try:
             return self._template.render(
                 messages=[_normalise(message) for message in messages],
@@ -48,7 +50,9 @@ class ChatTemplate:
                 add_generation_prompt=add_generation_prompt,
                 **self._tokens,
             )
-        except (jinja2.TemplateError, RecursionError, TypeError, ValueError, KeyError, AttributeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a template is code: a division by zero, a missing index, whatever it raises
             raise InvalidRequestError(
                 f"the model's chat template refuses this conversation: {error}", param="messages"
             ) from error

@@ -9,6 +9,7 @@ from array import array
 from labkit.gguf.cursor import invalid
 from labkit.gguf.embedding import embedding_facts
 from labkit.gguf.header import GgufHeader, Value
+from labkit.gguf.tensor_checks import GATED_DELTA_NET
 
 MAX_LAYERS = 512
 MAX_EXPERTS = 512
@@ -41,6 +42,11 @@ BOUNDS = {
     "classifier.pooling_type": (0, 4),
 }
 POSITIVE = ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon")
+# The graphs of these rotate whole heads, and assert it after everything is loaded.
+ROTATE_WHOLE_HEADS = {
+    "granite", "internlm2", "llama", "mistral3", "olmo2", "olmoe", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe",
+    "qwen3vl", "qwen3vlmoe", "smollm3", "starcoder2",
+}  # fmt: skip
 ROPE_SCALINGS = {"none", "linear", "yarn", "longrope"}
 FINITE = ("rope.freq_base", "rope.scaling.factor", "rope.scaling.attn_factor", "attention.scale", "logit_scale")
 
@@ -58,6 +64,8 @@ def check_hyperparameters(header: GgufHeader) -> None:
     _check_floats(header, architecture or "")
     _check_experts(header, architecture or "")
     _check_heads(header, architecture or "")
+    _check_rotation(header, architecture or "")
+    _check_state(header, architecture or "")
     _check_layers(header, architecture or "", num_layers)
     _check_embedding(header, architecture or "")
 
@@ -157,3 +165,18 @@ def _check_heads(header: GgufHeader, architecture: str) -> None:
         raise invalid(header.path, f"{heads} attention heads cannot share {kv_heads} KV heads")
     if heads == 0 and kv_heads:
         raise invalid(header.path, f"it has {kv_heads} KV heads and no attention heads")
+
+
+def _check_rotation(header: GgufHeader, architecture: str) -> None:
+    rotated = header.integer(f"{architecture}.rope.dimension_count")
+    hidden, heads = (header.integer(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count"))
+    size = header.integer(f"{architecture}.attention.key_length") or (hidden // heads if hidden and heads else None)
+    if architecture in ROTATE_WHOLE_HEADS and rotated is not None and size is not None and rotated != size:
+        raise invalid(header.path, f"it rotates {rotated} numbers of a head, a head has {size}")
+
+
+def _check_state(header: GgufHeader, architecture: str) -> None:
+    """Value heads of a gated delta net are shared out among its key heads."""
+    values, keys = (header.integer(f"{architecture}.ssm.{name}") for name in ("time_step_rank", "group_count"))
+    if architecture in GATED_DELTA_NET and values and keys is not None and (keys == 0 or values % keys):
+        raise invalid(header.path, f"{keys} key heads cannot share {values} value heads")

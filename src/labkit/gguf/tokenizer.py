@@ -6,7 +6,8 @@ from labkit.gguf.header import GgufHeader
 
 PREFIX = "tokenizer.ggml."
 NONE = 0xFFFFFFFF  # how files write "there is no such token"
-MAX_TOKEN_BYTES = 1 << 20
+# The longest of real vocabularies have some hundred; the core's time grows with the square of it.
+MAX_TOKEN_BYTES = 1 << 14
 ENCODERS = {
     "bert",
     "nomic-bert",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from labkit.gguf.header import GgufHeader, read_header
 from labkit.gguf.hyperparameters import check_hyperparameters
+from labkit.gguf.tensor_checks import check_tensors
 from labkit.gguf.tokenizer import check_tokenizer
 
 
@@ -19,5 +20,6 @@ def validate(path: Path) -> GgufHeader:
 def check_header(header: GgufHeader) -> GgufHeader:
     """The checks of `validate` on a header that was read already. Pure. Returns it."""
     check_hyperparameters(header)
+    check_tensors(header)
     check_tokenizer(header)
     return header

@@ -6,6 +6,7 @@ its file. What it says is not trusted either.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ def try_model(path: Path) -> TrialResult:
             stdin=subprocess.DEVNULL,
             timeout=seconds,
             check=False,
-            env=without_secrets(os.environ.copy()),
+            env=without_secrets(os.environ.copy()) | {"GGML_NO_BACKTRACE": "1"},  # an abort would start a debugger
         )
     except subprocess.TimeoutExpired:
         return TrialResult(f"it did not answer a prompt within {seconds:.0f} s")
@@ -46,11 +47,20 @@ def try_model(path: Path) -> TrialResult:
         return TrialResult(f"the trial could not be started: {error.strerror or error}")
     said = _last_json(done.stdout)
     if done.returncode < 0:
-        return TrialResult(f"the native core crashed on it (signal {-done.returncode})")
+        return TrialResult(_crash(said, -done.returncode))
     if done.returncode or said is None:
         return TrialResult(_problem(said, done.stderr) or f"the trial ended with exit code {done.returncode}")
     tokens = said.get("prompt_tokens")
     return TrialResult("", str(said.get("core_version") or "") or None, tokens if isinstance(tokens, int) else None)
+
+
+def _crash(said: dict | None, number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    doing = said.get("doing") if said else None
+    return f"the native core crashed ({name}) when {doing}" if doing else f"the trial was ended ({name})"
 
 
 def without_secrets(environment: dict[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from labkit.chat import ChatTemplate, ToolParser, build_constraint, parser_for_template
+from labkit.chat import TemplateRenderer, ToolParser, build_constraint, parser_for_template
 from labkit.chat.constraints import CALL_END, CALL_START
 from labkit.engine.native.model import NativeModel
 from labkit.engine.types import Constraint, GenerationRequest, SamplingParams
@@ -15,17 +15,19 @@ class Requests:
 
     def __init__(self, model: NativeModel) -> None:
         """Prepare the chat template. Raises InvalidModelFileError when it does not compile."""
-        source = model.chat_template
         self._model = model
-        self._template = (
-            ChatTemplate(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos)) if source else None
-        )
+        self._template = _renderer(model)
         self._markers_are_tokens = all(self._is_one_token(marker) for marker in (CALL_START, CALL_END))
 
     @property
     def has_template(self) -> bool:
         """Whether the model can chat at all."""
         return self._template is not None
+
+    def close(self) -> None:
+        """End the process that renders the template."""
+        if self._template is not None:
+            self._template.close()
 
     def build(self, message: Generate) -> list[GenerationRequest]:
         """One request for each choice, all with one prompt. Raises InvalidRequestError."""
@@ -84,6 +86,19 @@ class Requests:
     def _is_one_token(self, text: str) -> bool:
         tokens = self._model.tokenize(text)
         return len(tokens) == 1 and self._model.is_marker(tokens[0])
+
+
+def _renderer(model: NativeModel) -> TemplateRenderer | None:
+    source = model.chat_template
+    if not source:
+        return None
+    renderer = TemplateRenderer()
+    try:
+        renderer.compile(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos))
+    except Exception:
+        renderer.close()
+        raise
+    return renderer
 
 
 def _seeded(sampling: SamplingParams, choice: int) -> SamplingParams:

@@ -95,6 +95,7 @@ class Session:
         for request_id in list(self._compiling):
             self._hand_over(request_id)
         self._engine.shutdown(timeout_seconds=10)
+        self._requests.close()
         self._outbox.close()
         self._engine.release()
 
