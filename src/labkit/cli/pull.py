@@ -1,10 +1,19 @@
 """`labkit pull`: get a model, see first what it is, and have it checked before it can be served."""
 
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
 
 from labkit.cli import output
+from labkit.cli.errors import INTERRUPTED
+from labkit.errors import UnavailableError
 from labkit.units import render_bandwidth, render_bytes
 
 if TYPE_CHECKING:
@@ -51,7 +60,7 @@ def pull(
             _print_plan(plan)
         if dry_run:
             return
-        manifest = _carry_out(plan, store, force=force)
+        manifest = _carry_out(name, plan, store, force=force)
     if as_json:
         output.print_json(manifest)
     else:
@@ -61,7 +70,8 @@ def pull(
 def _is_file(name: str) -> bool:
     from pathlib import Path
 
-    return name.endswith(".gguf") and not name.startswith(("hf:", "http://", "https://")) and Path(name).exists()
+    is_remote = name.startswith(("hf:", "http://", "https://"))
+    return name.endswith(".gguf") and not is_remote and Path(name).expanduser().is_file()
 
 
 def _machine(settings: "Settings") -> "Machine":
@@ -75,8 +85,14 @@ def _plan(name: str, settings: "Settings", store: "Store", machine: "Machine", *
     from labkit.pull import find_wanted, make_plan
 
     wanted = find_wanted(name, settings, machine)
-    with output.status(f"asking the hub for {wanted.hub.repo}"):
-        return make_plan(wanted, store, machine, with_projector=with_projector)
+    try:
+        with output.status(f"asking the hub for {wanted.hub.repo}"):
+            return make_plan(wanted, store, machine, with_projector=with_projector)
+    except UnavailableError as error:
+        here = [found.name for found in store.list().manifests if found.repo == wanted.hub.repo]
+        if not here:
+            raise
+        raise type(error)(error.message, hint=f"{' and '.join(here)} is here: labkit serve {here[0]}") from error
 
 
 def _import(path: "Path", store: "Store") -> "Manifest":
@@ -122,15 +138,54 @@ def _verdict(plan: "PullPlan") -> str:
     return f"{placement.fit} on {placement.device}: {low} to {high} with {context}{rate}"
 
 
-def _carry_out(plan: "PullPlan", store: "Store", *, force: bool) -> "Manifest":
+def _carry_out(name: str, plan: "PullPlan", store: "Store", *, force: bool) -> "Manifest":
     from labkit.pull import carry_out, try_model
 
     fits = plan.placement is None or plan.placement.fit != "no"
-    with PullBar() as bar:
+    with PullBar() as bar, _ctrl_c(name, plan, store, bar):
         manifest = carry_out(plan, store, bar.show, force=force, trial=try_model if fits else None)
     if not fits:
         output.talk().print("Not tried with a prompt: it does not fit this machine.", style="yellow", soft_wrap=True)
     return manifest
+
+
+@contextlib.contextmanager
+def _ctrl_c(name: str, plan: "PullPlan", store: "Store", bar: "PullBar") -> Iterator[None]:
+    """Ctrl-C says what is here and what to type.
+
+    It ends a download at once: what arrived is written already, and a connection that hangs would be waited for.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        if bar.is_checking:  # a process has to be ended first
+            raise KeyboardInterrupt
+        bar.fall_silent()
+        _say_stopped(name, plan, store)
+        os._exit(INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say_stopped(name, plan, store)
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _say_stopped(name: str, plan: "PullPlan", store: "Store") -> None:
+    from labkit.pull.plan import disk_facts
+
+    here = plan.size_bytes - disk_facts(plan, store).missing_bytes
+    cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the bar hides it
+    text = (
+        f"{cursor}\nstopped: {render_bytes(here)} of {render_bytes(plan.size_bytes)} are here and stay\n"
+        f"  -> go on with: labkit pull {shlex.quote(name)}\n"
+    )
+    os.write(2, text.encode())  # sys.stderr belongs to the bar
 
 
 class PullBar:
@@ -148,6 +203,11 @@ class PullBar:
         self._task = self._bar.add_task("fetching", total=None, amount="", rate="")
         self._told = 0
         self._trouble = ""
+        self.is_checking = False
+
+    def fall_silent(self) -> None:
+        """Draw nothing more. May be called from a signal handler."""
+        self._console.quiet = True
 
     def __enter__(self) -> "PullBar":
         self._bar.start()
@@ -158,6 +218,7 @@ class PullBar:
 
     def show(self, progress: "PullProgress") -> None:
         """Draw it."""
+        self.is_checking = progress.checking
         doing = "checking, with a trial prompt" if progress.checking else progress.file
         if progress.waiting_for is not None:
             doing = f"process {progress.waiting_for} fetches it"

@@ -84,7 +84,9 @@ def verify(
         raise IntegrityError(f"{len(lost)} of the files are not what they should be", hint=lost[0].hint)
     if not as_json:
         how = "every byte hashed" if deep else "names and sizes; labkit verify --deep also hashes them"
-        output.talk().print(f"{len(names or store.list().manifests)} models are as they should be ({how}).")
+        number = len(names or store.list().manifests)
+        counted = "1 model is as it" if number == 1 else f"{number} models are as they"
+        output.talk().print(f"{counted} should be ({how}).")
 
 
 def gc(

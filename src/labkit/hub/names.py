@@ -33,7 +33,12 @@ class HubName:
 
 def is_hub_name(text: str) -> bool:
     """Whether `text` is meant as a name on a hub, right or wrong."""
-    return text.startswith(("hf:", "hf://", "http://", "https://"))
+    return text.startswith(("hf:", "hf://", "http://", "https://")) or is_place(text)
+
+
+def is_place(text: str) -> bool:
+    """Whether `text` has the form of a repository's place, "org/repo" or "org/repo:Q4_K_M", without a prefix."""
+    return _REPO.fullmatch(re.split("[:@]", text, maxsplit=1)[0]) is not None
 
 
 def parse_hub_name(text: str, endpoint: str = "https://huggingface.co") -> HubName:

@@ -154,6 +154,8 @@ def _tried(
         result = trial(store.stage(name, files))
     finally:
         store.unstage(name)
+    if result.problem and not all(store.layout.blob(file.sha256).exists() for file in files):
+        raise DownloadError(f"{name} was removed while it was tried", hint="type the same command again")
     if result.problem:
         raise _quarantine(name, files[0], provenance, store, result.problem)
     return Check(now(), result.core_version, result.prompt_tokens)

@@ -98,6 +98,8 @@ def find_wanted(text: str, settings: Settings, machine: Machine | None) -> Wante
     """
     if text.casefold() in EMBEDDED_ALIASES:
         raise InputError(f"{text} comes with labkit: there is nothing to pull", hint=f"labkit serve {text}")
+    if _is_path(text):
+        raise InputError(f"there is no file {text}", hint="check the path; ls shows what is there")
     if is_hub_name(text):
         return Wanted(parse_hub_name(text, endpoint()))
     model_id, _, quantization = text.partition(":")
@@ -279,6 +281,11 @@ def _weights(plan: PullPlan, facts: FileFacts) -> Weights:
         bytes_per_token=scaled(weights.bytes_per_token),
         expert_bytes=round(weights.expert_bytes * share),
     )
+
+
+def _is_path(text: str) -> bool:
+    """A file that is there is imported before anyone asks; what is left are typing errors, and folders."""
+    return text.startswith((".", "/", "~")) or "\\" in text or (text.endswith(".gguf") and ":" not in text)
 
 
 def _unknown(text: str, model_id: str, catalog: Catalog) -> ModelNotFoundError:

@@ -1,5 +1,6 @@
 """What killed processes left in the store: drafts, trials, copies, the progress of downloads that are complete."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +30,23 @@ def remove_abandoned(layout: StoreLayout) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file, or a folder of files; nothing is wrong if it is gone. Raises OSError."""
-    if path.is_dir() and not path.is_symlink():
-        for inside in path.iterdir():
+    """Remove a file, or a folder of files; nothing is wrong if it is gone. Raises OSError.
+
+    A download goes with its progress, and only while nobody goes on with it.
+    """
+    if path.suffix in (".part", ".progress"):
+        lock = FileLock(path.with_suffix(".progress"))
+        if lock.try_acquire():
+            # Somebody may have begun since a lone progress was found.
+            has_begun = path.suffix == ".progress" and path.with_suffix(".part").exists()
+            if not has_begun:
+                path.with_suffix(".part").unlink(missing_ok=True)
+            lock.release(remove=not has_begun)
+    elif path.is_dir() and not path.is_symlink():
+        for inside in list(path.iterdir()):
             inside.unlink(missing_ok=True)
-        path.rmdir()
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
     else:
         path.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from labkit import resources
 from labkit.catalog import Catalog, CatalogModel, load_catalog, nearest
 from labkit.errors import InputError, InvalidModelFileError, ModelNotFoundError
 from labkit.gguf import read_general
+from labkit.hub.names import is_place
 from labkit.model import ModelRef
 from labkit.settings import Settings
 from labkit.store.manifest import Manifest
@@ -130,6 +131,8 @@ def _from_path(text: str, settings: Settings) -> ModelRef:
         return ModelRef(path.stem, path)  # a pipe or a device: the validator says what is wrong
     neighbours = nearest(path.name, (entry.name for entry in path.parent.glob("*.gguf")))
     near = f"there is {' and '.join(neighbours)}" if neighbours else f"there is no such file in {path.parent}"
+    if not neighbours and is_place(text):
+        near = f"if it is on the hub: labkit pull {text}"
     raise ModelNotFoundError(text, neighbours, hint=near)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.catalog import nearest
-from labkit.errors import DataFolderError, InvalidModelFileError, ModelNotFoundError
+from labkit.errors import DataFolderError, DownloadError, InvalidModelFileError, ModelNotFoundError
 from labkit.files import make_folder, sync_folder, write_atomically
 from labkit.hub.lock import FileLock
 from labkit.settings import Settings, ensure_writable
@@ -95,7 +95,9 @@ class Store:
         with self.alone():
             for file in manifest.files:
                 if _size(self.layout.blob(file.sha256)) != file.size_bytes:
-                    raise InvalidModelFileError(f"the content of {file.file} is missing", hint="labkit pull it again")
+                    raise InvalidModelFileError(
+                        f"the content of {file.file} is missing", hint="get it again: type the same command"
+                    )
             make_folder(self.layout.manifests)
             make_folder(view := self.layout.view(manifest.name))
             wanted = {self.path(manifest, file): self.layout.blob(file.sha256) for file in manifest.files}
@@ -109,13 +111,16 @@ class Store:
     def stage(self, name: str, files: Iterable[ManifestFile]) -> Path:
         """Links to the model files of a model that does not exist yet, beside each other; the path of the first.
 
-        Parts of a model find each other by their names. `unstage` removes them.
+        Parts of a model find each other by their names. `unstage` removes them. Raises DownloadError for content that
+        another process removed.
         """
         folder = self.layout.staging(name)
         links: list[Path] = []
-        with writing(self.layout.root):
+        with self.alone():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for file in files:
+                if not self.layout.blob(file.sha256).exists():
+                    raise DownloadError(f"{file.file} was removed meanwhile", hint="type the same command again")
                 links.append(folder / self.layout.view_file(name, file.file).name)
                 make_link(self.layout.blob(file.sha256), links[-1])
         return links[0]
@@ -201,6 +206,8 @@ def make_link(content: Path, link: Path) -> None:
         else:
             try:
                 draft.hardlink_to(content)
+            except FileNotFoundError:
+                raise
             except OSError:  # a file system without them, or too many
                 draft.symlink_to(content.resolve())
         draft.replace(link)

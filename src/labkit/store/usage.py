@@ -79,7 +79,7 @@ def find_garbage(
     """
     when = time.time() if now is None else now
     unused = unreferenced(store.layout, store.list().manifests)
-    old = [blob for blob in unused if when - blob.lstat().st_ctime > GRACE_SECONDS]
+    old = [blob for blob in unused if (made := _changed_at(blob)) is not None and when - made > GRACE_SECONDS]
     found = [Garbage(blob, _disk_bytes(blob), "no model has it") for blob in old]
     found += [Garbage(path, _tree_bytes(path), "a process left it behind") for path in _left_behind(store)]
     if parts:
@@ -108,26 +108,39 @@ def _left_behind(store: Store) -> list[Path]:
     known = {store.layout.view(manifest.name) for manifest in store.list().manifests}
     for view in sorted(store.layout.models.glob("*")):
         manifest = store.layout.manifests / f"{view.name}.json"
-        if view not in known and not manifest.exists() and time.time() - view.stat().st_mtime > GRACE_SECONDS:
+        if view in known or manifest.exists():
+            continue
+        if (made := _changed_at(view)) is not None and time.time() - made > GRACE_SECONDS:
             found.append(view)
     return found
 
 
+def _changed_at(path: Path) -> float | None:
+    """When, in seconds; None when it is gone."""
+    try:
+        return path.lstat().st_ctime
+    except FileNotFoundError:
+        return None
+
+
 def _idle_parts(store: Store) -> list[Path]:
-    """Parts that no process holds, with their progress files."""
+    """Parts that no process holds."""
     found: list[Path] = []
     for part in sorted(store.layout.parts.glob("*.part")):
         progress = part.with_suffix(".progress")
         lock = FileLock(progress)
         if lock.try_acquire():
             lock.release(remove=False)
-            found += [part, progress]
+            found.append(part)
     return found
 
 
 def _disk_bytes(path: Path) -> int:
     """What removing it frees: sparse files and links take less than their size."""
-    status = path.lstat()
+    try:
+        status = path.lstat()
+    except FileNotFoundError:  # removed since the folder was read
+        return 0
     if path.is_symlink() or not path.is_file():
         return 0
     return min(status.st_size, getattr(status, "st_blocks", 1 << 62) * 512)
