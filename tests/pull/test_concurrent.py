@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from fakes import gguf_writer
 from fakes.crashes import Crasher
@@ -16,8 +17,10 @@ ROUNDS = 6
 def test_pull_rm_and_gc_at_once(tmp_path):
     own = gguf_writer.write_tiny_llama(tmp_path / "own.gguf")
     home = tmp_path / "home"
-    with hub_box({"org/tiny": BoxRepository({"tiny-Q8_0.gguf": own})}) as box:
+    with hub_box({"org/tiny": BoxRepository({"tiny-Q8_0.gguf": own})}) as box, ExitStack() as stack:
         crashers = [Crasher({**os.environ, **box.environment()}, tmp_path) for _ in range(4)]
+        for crasher in crashers:
+            stack.callback(crasher.close)
         orders = (("pull",), ("pull", "rm"), ("rm", "import_own"), ("gc", "pull"))
 
         def work(crasher, order):
@@ -30,8 +33,6 @@ def test_pull_rm_and_gc_at_once(tmp_path):
         last = crashers[0].run("pull", home)
         assert last.outcome == "done", last.what
         assert crashers[0].run("gc", home).outcome == "done"
-        for crasher in crashers:
-            crasher.close()
     store = open_store(Settings(home))
     assert list(verify(store, deep=True)) == []
     assert "org/tiny:Q8_0" in [manifest.name for manifest in store.list().manifests]
