@@ -48,3 +48,15 @@ def test_wsl_is_known_where_the_kernel_is():
         return summarize(HardwareProfile(os=OperatingSystem(**facts)))["wsl"]
 
     assert (wsl(), wsl(release="6.8.0"), wsl(wsl=2)) == (None, False, True)
+
+
+def test_threads_are_not_called_cores_where_a_core_may_have_two():
+    x86 = HardwareProfile(os=OperatingSystem(architecture="x86_64"), cpu=Cpu(logical_cores=16))
+    arm = HardwareProfile(os=OperatingSystem(architecture="aarch64"), cpu=Cpu(logical_cores=4))
+    single = HardwareProfile(cpu=Cpu(vendor="GenuineIntel", logical_cores=8, threads_per_core=1))
+    assert [summarize(one)["cores"] for one in (x86, arm, single)] == [None, 4, 8]
+
+
+def test_a_card_of_unknown_size_goes_before_an_integrated_part():
+    gpus = (Gpu(vendor="amd", name="APU", unified=True, carve_out_bytes=4 * GIB), Gpu(vendor="nvidia", name="RTX"))
+    assert summarize(HardwareProfile(gpus=gpus))["name"] == "RTX"

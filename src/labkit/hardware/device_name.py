@@ -18,6 +18,11 @@ _VENDOR_MARKS = _VENDOR_WORDS | {
     "gtx": "nvidia",
     "firepro": "amd",
     "arc": "intel",
+    "iris": "intel",
+    "adreno": "qualcomm",
+    "qualcomm": "qualcomm",
+    "mthreads": "moore threads",
+    "ascend": "huawei",
 }
 _NOISE = {*_VENDOR_WORDS, "corporation", "graphics", "gpu", "inc", "generation", "edition", "with", "core", "cpu"}
 _TRADEMARKS = re.compile(r"\((?:tm|r|c)\)|[®™©]", re.IGNORECASE)

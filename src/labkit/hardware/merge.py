@@ -7,22 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
+from labkit.hardware.device_name import parse_device_name
 from labkit.hardware.probes.finding import Finding, reported_by
 from labkit.hardware.profile import CoreDevice, FactSource, Gpu, Memory, NativeCore, Tier
-from labkit.hardware.same_card import as_gpu, find_same, is_generic
+from labkit.hardware.same_card import as_gpu, close_sizes, find_same, is_generic
 from labkit.hardware.tiers import advised_tier, best_tier
 
 _CORE = "native core"
 _METAL = ("Metal", "MTL")
-_VENDORS = (
-    ("nvidia", {"nvidia", "geforce", "quadro", "tesla"}),
-    ("amd", {"amd", "radeon", "instinct"}),
-    ("intel", {"intel", "intel(r)", "arc"}),
-    ("apple", {"apple"}),
-    ("moore threads", {"mthreads"}),
-    ("huawei", {"ascend"}),
-    ("qualcomm", {"adreno", "adreno(tm)", "qualcomm"}),
-)
 _BACKEND_VENDORS = {"CUDA": "nvidia", "ROCm": "amd", "HIP": "amd", "Metal": "apple", "MTL": "apple"}
 _SOFTWARE = ("llvmpipe", "swiftshader", "softpipe", "basic render")
 # What Mesa adds to a card's name: its driver, or the chip's code.
@@ -134,17 +126,10 @@ def _match(entries: list[Entry], device: CoreDevice) -> int | None:
         return same
     left = [i for i in free if entries[i][0].core_device is None and entries[i][0].vendor == vendor]
     left = [i for i in left if not (device.pci_address and entries[i][0].pci_address)]
-    sized = [index for index in left if _close(entries[index][0].memory_bytes, device.total_bytes)]
+    sized = [index for index in left if close_sizes(entries[index][0].memory_bytes, device.total_bytes)]
     if sized:
         return sized[0]
     return left[0] if len(left) == 1 else None
-
-
-def _close(one: int | None, other: int | None) -> bool:
-    # Drivers and backends keep different amounts for themselves.
-    if not one or not other:
-        return False
-    return abs(one - other) <= 0.1 * max(one, other)
 
 
 def _joined(gpu: Gpu, facts: dict[str, FactSource], device: CoreDevice) -> Entry:
@@ -215,8 +200,4 @@ def _shared_bound(gpu: Gpu, memory: Memory) -> int | None:
 
 
 def _device_vendor(device: CoreDevice) -> str | None:
-    words = set(re.split(r"[\s,]+", device.description.lower()))
-    for vendor, marks in _VENDORS:
-        if words & marks:
-            return vendor
-    return _BACKEND_VENDORS.get(device.backend)
+    return parse_device_name(device.description).vendor or _BACKEND_VENDORS.get(device.backend)

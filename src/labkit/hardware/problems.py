@@ -77,8 +77,7 @@ def _system(profile: HardwareProfile) -> Iterator[Problem]:
 
 def _processor(profile: HardwareProfile) -> Iterator[Problem]:
     cpu = profile.cpu
-    is_x86 = (profile.os.architecture or "").lower() in ("x86_64", "amd64")
-    if is_x86 and cpu.features and "avx2" not in cpu.features:
+    if profile.is_x86 and cpu.features and "avx2" not in cpu.features:
         what = "the processor has no AVX2: models run several times slower than on one that has it"
         yield Problem("warning", what, "choose a small model: labkit recommend")
     cores = cpu.physical_cores or cpu.logical_cores

@@ -5,6 +5,7 @@ Sizes are bytes, rates bytes per second, times seconds. No field holds a path, a
 a profile may be shown to others.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -271,13 +272,23 @@ class HardwareProfile(_Document):
     @property
     def usable_gpus(self) -> tuple[Gpu, ...]:
         """GPUs the installed core runs on, most free memory first."""
-        usable = [gpu for gpu in self.gpus if gpu.usable]
-        return tuple(sorted(usable, key=lambda gpu: -(gpu.free_bytes or gpu.memory_bytes or 0)))
+        return most_free_first(gpu for gpu in self.gpus if gpu.usable)
 
     @property
     def can_run_models(self) -> bool:
         """Whether the native core loads here (true of a hand-written profile, which says nothing of it)."""
         return self.native_core is None or self.native_core.load_error is None
+
+    @property
+    def is_x86(self) -> bool:
+        """Whether the processor is known to be Intel's or AMD's."""
+        known = (self.os.architecture or "").lower() in ("x86_64", "amd64")
+        return known or self.cpu.vendor in ("GenuineIntel", "AuthenticAMD")
+
+
+def most_free_first(gpus: Iterable[Gpu]) -> tuple[Gpu, ...]:
+    """GPUs in the order in which models are put on them; all memory counts where the free part is unknown."""
+    return tuple(sorted(gpus, key=lambda gpu: -(gpu.free_bytes or gpu.memory_bytes or 0)))
 
 
 def is_busy(load_average: float | None, cpu: Cpu) -> bool:

@@ -11,7 +11,6 @@ from labkit.hardware.probes.pci import normal_slot
 from labkit.hardware.profile import CoreDevice, Gpu
 
 _SAME_ADDRESS, _SAME_NAME, _NAME_OF_FAMILY, _SAME_SIZE, _ONLY_ONE = 100, 50, 40, 30, 10
-# Drivers and backends keep different amounts for themselves.
 _TOLERANCE = 0.1
 
 
@@ -23,7 +22,7 @@ def find_same(card: Gpu, others: Sequence[Gpu], among: Iterable[int]) -> int | N
         others: as known so far.
         among: indices of those that the second source has not described yet.
     """
-    rated = [(likeness, _close(card.memory_bytes, others[index].memory_bytes), -index) for index in among
+    rated = [(likeness, close_sizes(card.memory_bytes, others[index].memory_bytes), -index) for index in among
              if (likeness := _likeness(card, others[index]))]  # fmt: skip
     if not rated:
         return None
@@ -75,10 +74,11 @@ def _by_size(one: Gpu, two: Gpu) -> int | None:
     # Of a unified part tools report the carve-out, the pool, or all memory.
     if one.unified or two.unified or not (one.memory_bytes and two.memory_bytes):
         return _ONLY_ONE
-    return _SAME_SIZE if _close(one.memory_bytes, two.memory_bytes) else None
+    return _SAME_SIZE if close_sizes(one.memory_bytes, two.memory_bytes) else None
 
 
-def _close(one: int | None, other: int | None) -> bool:
+def close_sizes(one: int | None, other: int | None) -> bool:
+    """Whether two tools may mean the same memory: each keeps another part of it for itself. Unknown is not close."""
     if not one or not other:
         return False
     return abs(one - other) <= _TOLERANCE * max(one, other)

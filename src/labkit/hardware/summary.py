@@ -82,7 +82,7 @@ def _processor(profile: HardwareProfile) -> dict[str, Any]:
 
     return {
         "cpu": cpu.model_name,
-        "cores": cpu.physical_cores or cpu.logical_cores,
+        "cores": cpu.physical_cores or (None if _may_have_two_threads(profile) else cpu.logical_cores),
         "threads_per_core": cpu.threads_per_core,
         "perf_cores": cpu.performance_cores,
         "eff_cores": cpu.efficiency_cores,
@@ -92,6 +92,11 @@ def _processor(profile: HardwareProfile) -> dict[str, Any]:
         "dotprod": has("dotprod"),
         "i8mm": has("matmul_int8"),
     }
+
+
+def _may_have_two_threads(profile: HardwareProfile) -> bool:
+    """Whether logical cores may be twice the physical ones: x86, unless one thread on each core is known."""
+    return profile.is_x86 and profile.cpu.threads_per_core != 1
 
 
 def _system(profile: HardwareProfile) -> dict[str, Any]:

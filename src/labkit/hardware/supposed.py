@@ -1,7 +1,7 @@
 """GPUs of a machine whose native core nobody asked: those that a core built for its tier would use. Pure."""
 
 from labkit.hardware.merge import is_weak
-from labkit.hardware.profile import Gpu, HardwareProfile
+from labkit.hardware.profile import Gpu, HardwareProfile, most_free_first
 from labkit.hardware.tiers import tier_rule
 
 
@@ -15,5 +15,5 @@ def supposed_gpus(profile: HardwareProfile) -> tuple[Gpu, ...]:
     if profile.native_core is not None:
         return ()
     vendors = tier_rule(profile.tier).vendors
-    fitting = [gpu for gpu in profile.gpus if gpu.usable is None and gpu.vendor in vendors and not is_weak(gpu)]
-    return tuple(sorted(fitting, key=lambda gpu: -(gpu.free_bytes or gpu.memory_bytes or 0)))
+    fitting = (gpu for gpu in profile.gpus if gpu.usable is None and gpu.vendor in vendors and not is_weak(gpu))
+    return most_free_first(fitting)

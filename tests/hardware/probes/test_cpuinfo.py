@@ -85,3 +85,10 @@ def test_a_cut_text_says_nothing_that_the_whole_does_not(whole):
         assert set(cut.features) <= set(full.features)
         assert cut.logical_cores is None or whole[:end].endswith("\n")
         assert cut.threads_per_core in (None, full.threads_per_core)
+
+
+def test_an_excerpt_that_ends_before_the_count_of_cores_has_none():
+    start = "processor\t: 0\nphysical id\t: 0\nsiblings\t: 8\ncore id\t\t: 0\n"
+    cut = parse_cpuinfo(start, excerpt=True)
+    whole = parse_cpuinfo(start + "cpu cores\t: 4\n", excerpt=True)
+    assert [(cpu.physical_cores, cpu.logical_cores) for cpu in (cut, whole)] == [(None, 8), (4, 8)]

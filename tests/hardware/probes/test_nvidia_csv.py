@@ -115,3 +115,10 @@ def test_a_text_cut_anywhere_gives_no_wrong_size(text):
         for card in parse_query_csv(text[:end]):
             assert card.memory_bytes in (None, 15360 * MIB)
             assert card.pci_address in (None, "0000:00:04.0", "0000:00:05.0")
+
+
+@pytest.mark.parametrize(("end", "size"), [("2456", None), ("24564", 24564), ("24564 MiB", 24564), ("2456\n", 2456)])
+def test_a_size_at_the_end_of_a_cut_text_is_none(end, size):
+    for start in ("name, memory.total [MiB]\n", ""):
+        cards = parse_query_csv(f"{start}NVIDIA GeForce RTX 4090, {end}")
+        assert [card.memory_bytes for card in cards if card.memory_bytes] == ([size * 1024**2] if size else [])

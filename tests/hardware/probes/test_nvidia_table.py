@@ -177,3 +177,9 @@ def test_a_jetson_without_a_drivers_version():
 """
     (card,) = parse_table(text)
     assert (card.name, card.driver, card.memory_bytes, card.memory_absent) == ("Orin (nvgpu)", None, None, True)
+
+
+def test_a_list_that_was_cut_within_a_name_lacks_that_card():
+    listed = "GPU 0: NVIDIA L4 (UUID: GPU-1)\nGPU 1: NVIDIA L4"
+    assert [card.name for card in parse_list(listed)] == ["NVIDIA L4"]
+    assert len(parse_list(listed + " (UUID: GP")) == len(parse_list(listed + "\n")) == 2

@@ -122,3 +122,10 @@ def test_every_fact_names_its_source():
     assert finding.value[0].vendor == "amd"
     assert {fact.source for fact in finding.sources.values()} == {"vulkaninfo"}
     assert probe_vulkan(FakeSource()).value == ()
+
+
+def test_the_weak_part_of_an_amd_processor_is_left_out_and_a_strong_one_is_not():
+    weak = device("AMD Ryzen 7 7800X3D 8-Core Processor (RADV RAPHAEL_MENDOCINO)", "INTEGRATED_GPU", number="0x164e")
+    strong = device("AMD Radeon 780M Graphics (RADV PHOENIX)", "INTEGRATED_GPU", number="0x15bf")
+    text = f"GPU0:\n{weak}GPU1:\n{strong}"
+    assert [(gpu.name, gpu.architecture) for gpu in parse_vulkaninfo(text)] == [("AMD Radeon 780M Graphics", "gfx1103")]

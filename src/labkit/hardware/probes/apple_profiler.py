@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.hardware.device_name import parse_device_name
 from labkit.hardware.probes.partial_json import parse_partial_json
 from labkit.hardware.probes.text import number, without_cut_line
 from labkit.hardware.profile import Gpu
@@ -21,8 +22,6 @@ _CORES = re.compile(r"(\d+)(?:\s*\((.*)\))?")
 _CLASS = re.compile(r"(\d+)\s+(\w+)")
 _UNTRANSLATED = re.compile(r"kHW_(\w+?)Item")
 _WORDS = re.compile(r"[MA]\d+|[A-Z]{2,}(?=[A-Z][a-z]|\d|$)|[A-Z]?[a-z]+|[A-Z]+|\d+\w*")
-_VENDORS = ("apple", "amd", "nvidia", "intel")
-_MARKS = {"radeon": "amd", "firepro": "amd", "ati": "amd", "geforce": "nvidia", "quadro": "nvidia", "iris": "intel"}
 _DEDICATED = ("spdisplays_vram", "_spdisplays_vram", "VRAM (Total)")
 _SHARED = ("spdisplays_vram_shared", "VRAM (Dynamic, Max)", "VRAM (Dynamic)")
 
@@ -153,7 +152,7 @@ def _gpu(card: dict[str, str]) -> Gpu | None:
     name = card.get("sppci_model") or card.get("Chipset Model") or _translated(card.get("_name", ""))
     if not name:
         return None
-    vendor = _vendor(f"{card.get('spdisplays_vendor', '')} {card.get('Vendor', '')} {name}")
+    vendor = parse_device_name(f"{card.get('spdisplays_vendor', '')} {card.get('Vendor', '')} {name}").vendor
     if vendor == "apple":
         cores = number(card.get("sppci_cores") or card.get("Total Number of Cores"))
         return Gpu(vendor=vendor, name=name, unified=True, num_cores=cores)
@@ -162,14 +161,6 @@ def _gpu(card: dict[str, str]) -> Gpu | None:
     # AMD's and NVIDIA's parts in Macs are cards with memory of their own, Intel's are in the processor.
     unified = False if dedicated or vendor in ("amd", "nvidia") else True if shared or vendor == "intel" else None
     return Gpu(vendor=vendor, name=name, memory_bytes=dedicated or shared, unified=unified)
-
-
-def _vendor(text: str) -> str | None:
-    words = re.findall(r"[a-z]+", text.lower())
-    for word in words:
-        if word in _VENDORS or word in _MARKS:
-            return _MARKS.get(word, word)
-    return None
 
 
 def _translated(name: str) -> str:

@@ -76,7 +76,8 @@ def _counts(processors: list[Block], *, excerpt: bool) -> tuple[int, int | None]
     logical, physical = len(processors), len(cores)
     if excerpt:
         logical = max(logical, _of_packages(processors, "siblings"))
-        physical = max(physical, _of_packages(processors, "cpu cores"))
+        stated = _of_packages(processors, "cpu cores")
+        physical = max(physical, stated) if stated or logical == len(processors) else 0
     return logical, physical or None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from labkit.hardware.probes import nvml
 from labkit.hardware.probes.finding import Finding, facts_of
+from labkit.hardware.probes.memory import parse_meminfo
 from labkit.hardware.probes.nvidia_card import Card, gpus_of, join_cards
 from labkit.hardware.probes.nvidia_csv import parse_query_csv
 from labkit.hardware.probes.nvidia_failures import INSTALL, explain, lost_card
@@ -18,7 +19,7 @@ from labkit.hardware.probes.nvidia_table import parse_list, parse_table
 from labkit.hardware.probes.nvidia_visible import hidden_cards
 from labkit.hardware.probes.nvidia_xml import parse_q_text, parse_xml
 from labkit.hardware.probes.pci import PciDevice, display_devices
-from labkit.hardware.probes.text import key_values, size
+from labkit.hardware.probes.wsl import wsl_version
 from labkit.hardware.profile import FactSource, Gpu, Problem
 from labkit.hardware.source import CommandOutput, Source
 
@@ -149,7 +150,7 @@ def _no_cards(source: Source, readings: list[_Reading]) -> Finding[tuple[Gpu, ..
     if board := _jetson(source):
         gpu = Gpu(vendor="nvidia", name=board, unified=True, mig=False)
         return Finding((gpu,), facts_of([gpu], "device tree"))
-    wsl = "microsoft" in (source.read("/proc/sys/kernel/osrelease") or "").lower()
+    wsl = any(wsl_version(source.read(path)) for path in ("/proc/sys/kernel/osrelease", "/proc/version"))
     problem = next(filter(None, (explain(reading.output, wsl=wsl) for reading in readings)), None)
     if problem is not None:
         return Finding((), problems=(problem,))
@@ -164,8 +165,7 @@ def _jetson(source: Source) -> str | None:
 
 
 def _system_bytes(source: Source) -> int | None:
-    total = size(key_values(source.read("/proc/meminfo")).get("MemTotal", "").removesuffix("B").replace(" ", ""))
-    return total or source.counters().total_memory_bytes
+    return parse_meminfo(source.read("/proc/meminfo")).physical_bytes or source.counters().total_memory_bytes
 
 
 def _has_driver(source: Source) -> bool:

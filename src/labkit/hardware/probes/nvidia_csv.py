@@ -7,6 +7,7 @@ could be two things is none.
 import csv
 import re
 
+from labkit.hardware.device_table import find_device
 from labkit.hardware.probes.nvidia_card import Card, card, known, says_absent, size_bytes
 
 _HEADER_CELL = re.compile(
@@ -16,6 +17,7 @@ _ALIASES = {"gpu_name": "name", "gpu_bus_id": "pci.bus_id", "gpu_uuid": "uuid", 
 _KEYS = ("pci.bus_id", "uuid", "index")
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.IGNORECASE)
 _WITH_UNIT = re.compile(r"\d+\s*MiB", re.IGNORECASE)
+_CUT_SIZE = re.compile(r"\d{1,6}\s*(M|Mi)?")  # at the end of a text a digit may be missing
 _NO_NAME = re.compile(
     r"(?i:(?:not )?active|enabled|disabled|on|off|default|exclusive_process|prohibited|ats|hmm|none|p\d{1,2})"
     r"|(?i:wddm|tcc|mcdm)|GPU-.*|MIG-.*|[\d\s./:%-]*|[\d.]+ ?[A-Za-z%]{1,3}"
@@ -36,9 +38,12 @@ def parse_query_csv(text: str | None) -> tuple[Card, ...]:
     columns, body = _columns(rows)
     found: dict[object, Card] = {}
     for number, row in enumerate(body):
-        if len(row) < len(columns) and number == len(body) - 1 and not (text or "").endswith("\n"):
-            row = row[:-1]
+        ends_open = number == len(body) - 1 and not (text or "").endswith("\n")
         texts = dict(zip(columns, row, strict=False))
+        if ends_open and row and len(row) <= len(columns):
+            last = columns[len(row) - 1]
+            if len(row) < len(columns) or _may_lack_digits(texts, last):
+                texts.pop(last)
         key = next((texts[name] for name in _KEYS if known(texts.get(name))), None)
         if _is_card(texts):
             found.setdefault(key or number, card(texts, _index(texts, len(found))))
@@ -67,6 +72,14 @@ def _columns(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
 def _is_header(row: list[str]) -> bool:
     named = [cell for cell in row if _HEADER_CELL.fullmatch(cell)]
     return bool(named) and len(named) >= len(row) - 1
+
+
+def _may_lack_digits(texts: dict[str, str], column: str) -> bool:
+    """Whether a value at the end of the text is a bare number; a size that a card of that name has lacks nothing."""
+    if _CUT_SIZE.fullmatch(texts[column]) is None:
+        return False
+    size = size_bytes(texts[column])
+    return column != "memory.total" or find_device(texts.get("name", ""), memory_bytes=size) is None
 
 
 def _is_card(texts: dict[str, str]) -> bool:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from labkit.hardware.probes.nvidia_card import Card, Slice, card, known, says_absent, size_bytes
+from labkit.hardware.probes.text import without_cut_line
 
 _VERSIONS = re.compile(r"NVIDIA-SMI\s+\S+\s+Driver Version:\s*(\S+)")
 # | 0  NVIDIA GeForce RTX 4090        On  |   00000000:01:00.0 Off |                  Off |
@@ -41,7 +42,9 @@ def parse_table(text: str | None) -> tuple[Card, ...]:
 def parse_list(text: str | None) -> tuple[Card, ...]:
     """Cards of `nvidia-smi -L`: names, and whether they are partitioned; no memory."""
     cards: list[Card] = []
-    for line in _lines(text or ""):
+    # A name may have been cut where nothing follows it.
+    ends_whole = "(UUID:" in (text or "").rpartition("\n")[2]
+    for line in _lines((text or "") if ends_whole else without_cut_line(text)):
         if match := _LISTED.match(line):
             cards.append(Card(index=int(match[1]), name=match[2].partition(" (UUID:")[0].strip()))
         elif cards and _LISTED_SLICE.match(line):

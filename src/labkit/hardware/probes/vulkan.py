@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labkit.hardware.probes.amd_parts import AmdPart, is_worth_using, known_gfx
 from labkit.hardware.probes.finding import Finding, facts_of
-from labkit.hardware.probes.pci import hex_id
-from labkit.hardware.probes.text import number
+from labkit.hardware.probes.pci import VENDORS, hex_id
+from labkit.hardware.probes.text import number, without_cut_line
 from labkit.hardware.profile import Gpu
 from labkit.hardware.source import Source
 
 COMMAND = ("vulkaninfo", "--summary")
-# Khronos and PCI vendor ids. Others' parts (Broadcom's in a Raspberry Pi) run no model that is worth it.
-_VENDORS = {0x10DE: "nvidia", 0x1002: "amd", 0x8086: "intel", 0x106B: "apple", 0x5143: "qualcomm", 0x13B5: "arm"}
+# Others' parts (Broadcom's in a Raspberry Pi) run no model that is worth it.
+_VENDORS = VENDORS | {0x106B: "apple", 0x5143: "qualcomm", 0x13B5: "arm"}
 _SOFTWARE = re.compile(r"llvmpipe|swiftshader|lavapipe|softpipe|basic render", re.IGNORECASE)
 _TYPES = {"DISCRETE_GPU": False, "INTEGRATED_GPU": True, "VIRTUAL_GPU": None}
 _START = re.compile(r"^\s*GPU\s?(\d{1,3})\s*:?\s*$")
@@ -39,6 +40,7 @@ class _Listed:
     driver: str
     unified: bool | None
     memory_bytes: int | None
+    architecture: str | None
 
 
 def probe_vulkan(source: Source) -> Finding[tuple[Gpu, ...]]:
@@ -49,12 +51,22 @@ def probe_vulkan(source: Source) -> Finding[tuple[Gpu, ...]]:
 
 
 def parse_vulkaninfo(text: str | None) -> tuple[Gpu, ...]:
-    """One Gpu for each card, from the summary or the full text, whole or cut. Software renderers are none."""
-    listed = [device for block in _blocks(text) if (device := _device(block))]
-    return tuple(
-        Gpu(vendor=device.vendor, name=device.name, unified=device.unified, memory_bytes=device.memory_bytes)
+    """One Gpu for each card, from the summary or the full text, whole or cut.
+
+    Software renderers are none, nor are AMD's integrated parts that are too weak to be of use.
+    """
+    listed = [device for block in _blocks(without_cut_line(text)) if (device := _device(block))]
+    found = (
+        Gpu(
+            vendor=device.vendor,
+            name=device.name,
+            unified=device.unified,
+            memory_bytes=device.memory_bytes,
+            architecture=device.architecture,
+        )
         for device in _each_once(listed)
     )
+    return tuple(gpu for gpu in found if not (gpu.architecture and gpu.unified) or is_worth_using(gpu))
 
 
 def _blocks(text: str | None) -> list[list[str]]:
@@ -84,7 +96,10 @@ def _device(lines: list[str]) -> _Listed | None:
     driver = values.get("driverID") or values.get("driverName") or name.removeprefix(plain)
     unified = _TYPES[kind]
     heap = None if unified else _largest_heap(lines)
-    return _Listed(plain, vendor, _id(values.get("deviceID")), driver, unified, heap)
+    device_id = _id(values.get("deviceID"))
+    # The driver's note has the chip's code: "(RADV RAPHAEL_MENDOCINO)".
+    gfx = known_gfx(AmdPart(name=name, device_id=device_id)) if vendor == "amd" else None
+    return _Listed(plain, vendor, device_id, driver, unified, heap, gfx)
 
 
 def _id(text: str | None) -> int | None:

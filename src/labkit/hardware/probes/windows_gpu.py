@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from labkit.hardware.device_name import parse_device_name
 from labkit.hardware.probes import amd_parts, intel_parts
-from labkit.hardware.probes.pci import hex_id
+from labkit.hardware.probes.pci import VENDORS, hex_id
 from labkit.hardware.probes.text import key_values, number, whole_pages
 from labkit.hardware.probes.windows_text import parse_registry, parse_rows
 from labkit.hardware.profile import Gpu
 from labkit.units import GIB, MIB
 
+_VENDORS = VENDORS | {0x17CB: "qualcomm", 0x4D4F4351: "qualcomm"}
 _SATURATED = range(0xFFF00000, 1 << 32)
 _ADAPTER_KEY = re.compile(r"\\\d{4}$")
 _BAR = re.compile(r"^([^|]*)\|([^|]*)$")
@@ -143,17 +145,7 @@ def _amd(adapter: Adapter) -> amd_parts.AmdPart:
 
 
 def _vendor(adapter: Adapter) -> str | None:
-    by_id = {0x10DE: "nvidia", 0x1002: "amd", 0x8086: "intel", 0x17CB: "qualcomm", 0x4D4F4351: "qualcomm"}
-    words = set(re.findall(r"[a-z]+", adapter.name.lower()))
-    for vendor, marks in (
-        ("nvidia", {"nvidia", "geforce", "quadro", "tesla"}),
-        ("amd", {"amd", "radeon", "firepro", "ati"}),
-        ("intel", {"intel"}),
-        ("qualcomm", {"qualcomm", "adreno"}),
-    ):
-        if marks & words:
-            return vendor
-    return by_id.get(adapter.vendor_id or 0)
+    return parse_device_name(adapter.name).vendor or _VENDORS.get(adapter.vendor_id or 0)
 
 
 def _believable(size: int | None) -> int | None:
