@@ -76,6 +76,12 @@ class Source(Protocol):
         ...
 
 
+def printed(source: Source, command: Sequence[str], *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> str | None:
+    """What `command` writes to standard output, whether it succeeds or not; None when there is no such program."""
+    output = source.run(command, timeout_seconds=timeout_seconds)
+    return output.stdout if output else None
+
+
 class SystemSource:
     """The machine that labkit runs on."""
 

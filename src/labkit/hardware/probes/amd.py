@@ -23,7 +23,7 @@ from labkit.hardware.probes.pci import PciDevice, display_devices
 from labkit.hardware.probes.rocminfo import parse_rocminfo
 from labkit.hardware.probes.text import key_values, without_cut_line
 from labkit.hardware.profile import Gpu
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 from labkit.units import MIB
 
 ROCM_SMI_JSON = ("rocm-smi", "-a", "--json")
@@ -39,11 +39,11 @@ def probe_amd(source: Source) -> Finding[tuple[Gpu, ...]]:
     """Cards, and integrated parts strong enough to be of use."""
     parts, origin = read_sysfs(source), "sysfs (amdgpu)"
     if not all(_is_told(part) for part in parts) or not parts:
-        for name, found in (("rocm-smi", _rocm_smi(source)), ("amd-smi", parse_amd_smi(_said(source, AMD_SMI_JSON)))):
+        for name, found in (("rocm-smi", _rocm_smi(source)), ("amd-smi", parse_amd_smi(printed(source, AMD_SMI_JSON)))):
             origin = origin if parts else name
             parts = join(parts, found)
     if not parts or any(is_integrated(part)[0] is not False for part in parts):
-        pools = parse_rocminfo(_said(source, ROCMINFO))
+        pools = parse_rocminfo(printed(source, ROCMINFO))
         origin = origin if parts else "rocminfo"
         parts = join(parts, pools)
     parts = [_with_processor(source, part) for part in parts]
@@ -102,10 +102,12 @@ def _is_told(part: AmdPart) -> bool:
 
 
 def _rocm_smi(source: Source) -> list[AmdPart]:
-    found = parse_rocm_smi(_said(source, ROCM_SMI_JSON))
+    found = parse_rocm_smi(printed(source, ROCM_SMI_JSON))
     if found and all(part.vram_bytes and part.name for part in found):
         return found
-    return join(found, parse_rocm_smi(*(_said(source, each) for each in (ROCM_SMI_MEMORY, ROCM_SMI_PRODUCT, ROCM_SMI))))
+    return join(
+        found, parse_rocm_smi(*(printed(source, each) for each in (ROCM_SMI_MEMORY, ROCM_SMI_PRODUCT, ROCM_SMI)))
+    )
 
 
 def _with_processor(source: Source, part: AmdPart) -> AmdPart:
@@ -142,8 +144,3 @@ def _with_bus(part: AmdPart, device: PciDevice | None) -> AmdPart:
 
 def _bus_name(device: PciDevice) -> str | None:
     return f"AMD {device.name}" if device.name else None
-
-
-def _said(source: Source, command: tuple[str, ...]) -> str | None:
-    output = source.run(command)
-    return output.stdout if output else None

@@ -19,7 +19,7 @@ from labkit.hardware.probes.cpu_features import darwin_features
 from labkit.hardware.probes.finding import Finding, facts_of, reported_by
 from labkit.hardware.probes.text import decimal, number, without_cut_line
 from labkit.hardware.profile import Cpu, FactSource, Gpu, Memory
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 Sysctl = dict[str, str]
 
@@ -29,6 +29,7 @@ SYSCTL = (
     "vm.swapusage", "kern.hv_vmm_present", "kern.osrelease", "sysctl.proc_translated", "iogpu.wired_limit_mb",
 )  # fmt: skip
 _PROFILER = ("system_profiler", "-json")
+_PROFILER_SECONDS = 8.0
 _IOREG = ("ioreg", "-r", "-d", "1", "-c", "AGXAccelerator")
 _GPU_CORES = re.compile(r'"gpu-core-count"\s*=\s*(\d+)')
 _LINE = re.compile(r"\s*([A-Za-z]\w*(?:\.\w+)+)\s*[:=]\s*(.*)")
@@ -39,8 +40,7 @@ _LEVEL = re.compile(r"hw\.(perflevel\d+)\.(\w+)")
 
 def read_sysctl(source: Source) -> Sysctl:
     """Every sysctl name that the probes use, with its text."""
-    output = source.run(SYSCTL)
-    return parse_sysctl(output.stdout if output else None)
+    return parse_sysctl(printed(source, SYSCTL))
 
 
 def parse_sysctl(text: str | None) -> Sysctl:
@@ -118,10 +118,10 @@ def memory_layers(source: Source) -> list[tuple[Memory, str]]:
     physical, origin = apple_memory.parse_physical(sysctl), "sysctl"
     if physical is None:
         physical, origin = _profiled_memory(source), "system_profiler"
-    available, tool = apple_memory.parse_available(_run(source, ("vm_stat",)), sysctl), "vm_stat"
+    available, tool = apple_memory.parse_available(printed(source, ("vm_stat",)), sysctl), "vm_stat"
     if available is None:
         tool = "memory_pressure"
-        available = apple_memory.parse_pressure(_run(source, (tool, "-Q")), physical)
+        available = apple_memory.parse_pressure(printed(source, (tool, "-Q")), physical)
     if available is not None and physical is not None:
         available = min(available, physical)
     return [
@@ -143,7 +143,7 @@ def probe_gpus(source: Source) -> Finding[tuple[Gpu, ...]]:
     if not is_apple_silicon(sysctl):
         return _listed(source, sysctl)
     chip = brand(sysctl) or read_hardware(source).chip
-    cores = number(match[1]) if (match := _GPU_CORES.search(_run(source, _IOREG) or "")) else None
+    cores = number(match[1]) if (match := _GPU_CORES.search(printed(source, _IOREG) or "")) else None
     shown = next((gpu for gpu in _displays(source) if gpu.vendor == "apple"), Gpu()) if not (chip and cores) else Gpu()
     gpu = Gpu(vendor="apple", name=chip or shown.name, unified=True, num_cores=cores or shown.num_cores)
     by = {"num_cores": "ioreg" if cores else "system_profiler"}
@@ -152,7 +152,7 @@ def probe_gpus(source: Source) -> Finding[tuple[Gpu, ...]]:
 
 def read_hardware(source: Source) -> ProfilerHardware:
     """The machine's overview. Takes a tenth of a second."""
-    return parse_hardware(_run(source, (*_PROFILER, "SPHardwareDataType"), seconds=8))
+    return parse_hardware(printed(source, (*_PROFILER, "SPHardwareDataType"), timeout_seconds=_PROFILER_SECONDS))
 
 
 def _listed(source: Source, sysctl: Sysctl) -> Finding[tuple[Gpu, ...]]:
@@ -178,12 +178,12 @@ def _with_working_set(
 
 def _profiled_memory(source: Source) -> int | None:
     return read_hardware(source).memory_bytes or parse_installed_memory(
-        _run(source, (*_PROFILER, "SPMemoryDataType"), seconds=8)
+        printed(source, (*_PROFILER, "SPMemoryDataType"), timeout_seconds=_PROFILER_SECONDS)
     )
 
 
 def _displays(source: Source) -> tuple[Gpu, ...]:
-    return parse_displays(_run(source, (*_PROFILER, "SPDisplaysDataType"), seconds=8))
+    return parse_displays(printed(source, (*_PROFILER, "SPDisplaysDataType"), timeout_seconds=_PROFILER_SECONDS))
 
 
 def _chip_of(gpus: Iterable[Gpu]) -> str | None:
@@ -209,8 +209,3 @@ def _classes(sysctl: Sysctl, levels: list[dict[str, str]]) -> tuple[int | None, 
         return None, None
     slow = sum(count or 0 for name, count in cores if name == "Efficiency")
     return sum(counts) - slow or None, slow
-
-
-def _run(source: Source, command: tuple[str, ...], *, seconds: float = 5) -> str | None:
-    output = source.run(command, timeout_seconds=seconds)
-    return output.stdout if output else None

@@ -13,7 +13,7 @@ from labkit.hardware.probes.layers import first_known
 from labkit.hardware.probes.lscpu import Lscpu, parse_lscpu
 from labkit.hardware.probes.text import core_list, key_values
 from labkit.hardware.profile import Cpu, FactSource, Problem
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 Layers = list[tuple[Cpu, str]]
 
@@ -56,8 +56,7 @@ def _linux(source: Source) -> tuple[Layers, tuple[Problem, ...]]:
 
 def ask_lscpu(source: Source) -> Lscpu:
     """What lscpu prints; empty where there is none."""
-    output = source.run(["lscpu"])
-    return parse_lscpu(output.stdout if output else None)
+    return parse_lscpu(printed(source, ["lscpu"]))
 
 
 def _with_lscpu(layers: Layers, listed: Cpu, told: Cpu, *, saved: bool) -> Layers:

@@ -12,7 +12,7 @@ from labkit.hardware.probes.pci import display_devices, hex_id, normal_slot
 from labkit.hardware.probes.text import key_values, number, whole_pages
 from labkit.hardware.probes.xpu_smi import parse_xpu_smi
 from labkit.hardware.profile import FactSource, Gpu
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 VENDOR_ID = "0x8086"
 XPU_SMI = ("xpu-smi", "discovery")
@@ -31,8 +31,7 @@ def probe_intel(source: Source) -> Finding[tuple[Gpu, ...]]:
         gpus, more = _with_lone_size(gpus, source)
         facts |= more
     if not gpus or any(gpu.memory_bytes is None and not gpu.unified for gpu in gpus):
-        output = source.run(XPU_SMI)
-        gpus, told = _with_xpu_smi(gpus, output.stdout if output else None)
+        gpus, told = _with_xpu_smi(gpus, printed(source, XPU_SMI))
         facts |= {key: fact for key, fact in facts_of(gpus, "xpu-smi").items() if key in told or key not in facts}
     for index, gpu in enumerate(gpus):
         if gpu.unified:

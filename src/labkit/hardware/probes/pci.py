@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from labkit.hardware.probes.text import blocks, key_values
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 LSPCI = ("lspci", "-Dnnk")
 VENDORS = {0x10DE: "nvidia", 0x1002: "amd", 0x8086: "intel"}
@@ -95,8 +95,7 @@ def hex_id(text: str | None) -> int | None:
 
 
 def _listed(source: Source) -> tuple[PciDevice, ...]:
-    output = source.run(LSPCI)
-    return parse_lspci(output.stdout if output else None)
+    return parse_lspci(printed(source, LSPCI))
 
 
 def _from_sysfs(source: Source) -> list[PciDevice] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 MAINS, BATTERY = "mains", "battery"
 _SUPPLIES = "/sys/class/power_supply"
@@ -13,8 +13,7 @@ _CHARGERS = ("Mains", "USB", "USB_C", "USB_PD", "Wireless")
 def probe_power(source: Source) -> str | None:
     """Either "mains" or "battery"; None where nothing says it, as on desktops and servers."""
     if source.system == "Darwin":
-        output = source.run(["pmset", "-g", "batt"])
-        return parse_pmset(output.stdout if output else None)
+        return parse_pmset(printed(source, ["pmset", "-g", "batt"]))
     return _linux(source) if source.system == "Linux" else None
 
 

@@ -14,7 +14,7 @@ from labkit.hardware.probes.finding import Finding, facts_of
 from labkit.hardware.probes.pci import VENDORS, hex_id
 from labkit.hardware.probes.text import number, without_cut_line
 from labkit.hardware.profile import Gpu
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 COMMAND = ("vulkaninfo", "--summary")
 # Others' parts (Broadcom's in a Raspberry Pi) run no model that is worth it.
@@ -45,8 +45,7 @@ class _Listed:
 
 def probe_vulkan(source: Source) -> Finding[tuple[Gpu, ...]]:
     """Graphics hardware that Vulkan lists; nothing without the tool."""
-    output = source.run(COMMAND)
-    gpus = parse_vulkaninfo(output.stdout if output else None)
+    gpus = parse_vulkaninfo(printed(source, COMMAND))
     return Finding(gpus, facts_of(gpus, "vulkaninfo"))
 
 

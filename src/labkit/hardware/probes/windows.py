@@ -12,7 +12,7 @@ from labkit.hardware.probes.finding import Finding, facts_of
 from labkit.hardware.probes.text import key_values, number, without_cut_line
 from labkit.hardware.probes.windows_text import Row, parse_registry, parse_rows
 from labkit.hardware.profile import Cpu, FactSource, Gpu, Memory
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 from labkit.units import KIB, MIB
 
 CPU_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0"
@@ -142,8 +142,7 @@ def _sum_of(rows: list[Row], key: str) -> int | None:
 
 
 def _said(source: Source, command: tuple[str, ...]) -> str | None:
-    output = source.run(command, timeout_seconds=_TIMEOUT_SECONDS)
-    return output.stdout if output else None
+    return printed(source, command, timeout_seconds=_TIMEOUT_SECONDS)
 
 
 def _megabytes(text: str | None) -> int | None:

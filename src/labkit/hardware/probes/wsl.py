@@ -2,7 +2,7 @@
 
 import re
 
-from labkit.hardware.source import Source
+from labkit.hardware.source import Source, printed
 
 # Microsoft's driver stubs and its paravirtual GPU device.
 _FOLDERS = "/usr/lib/wsl/lib/*"
@@ -23,7 +23,7 @@ def probe_wsl(source: Source, release: str | None) -> int | None:
     # On a living machine the release is a whole text, and nvidia-smi is slow: only a saved one is asked further.
     if release and not _MICROSOFT_VERSION.fullmatch(release.strip()):
         return None
-    return 2 if release or has_windows_driver(_nvidia_smi(source)) else None
+    return 2 if release or has_windows_driver(printed(source, ["nvidia-smi"])) else None
 
 
 def wsl_version(release: str | None) -> int | None:
@@ -38,8 +38,3 @@ def has_windows_driver(table: str | None) -> bool:
     """Whether nvidia-smi's heading names a program and a driver of different versions."""
     match = _SMI.search(table or "")
     return bool(match) and match[1] != match[2] if match else False
-
-
-def _nvidia_smi(source: Source) -> str | None:
-    output = source.run(["nvidia-smi"])
-    return output.stdout if output else None
