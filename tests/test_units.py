@@ -31,6 +31,11 @@ def test_render_bytes(num_bytes, expected):
     assert units.render_bytes(num_bytes) == expected
 
 
+def test_a_range_that_reads_as_one_size_is_one():
+    assert units.render_byte_range(1024, 2048) == "1.0 KiB to 2.0 KiB"
+    assert units.render_byte_range(5 * 1024**3, 5 * 1024**3 + 1) == "5.0 GiB"
+
+
 def test_render_rates_and_durations():
     assert units.render_tokens_per_second(3270.4) == "3,270 tok/s"
     assert units.render_tokens_per_second(57.31) == "57.3 tok/s"

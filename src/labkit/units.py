@@ -38,6 +38,12 @@ def render_bytes(num_bytes: int) -> str:
     return f"{num_bytes} B"
 
 
+def render_byte_range(low: int, high: int) -> str:
+    """Such as "2.8 GiB to 2.9 GiB"; one size where both read the same."""
+    least, most = render_bytes(low), render_bytes(high)
+    return least if least == most else f"{least} to {most}"
+
+
 def render_bandwidth(bytes_per_second: float) -> str:
     """Text such as "23.4 GB/s": decimal, as vendors and memory benchmarks quote it."""
     if bytes_per_second < 1000**3:

@@ -188,3 +188,32 @@ def test_a_model_that_is_here_needs_no_download_and_no_disk(tmp_path):
     result = recommend("--profile", "laptop-16gb-cpu", "--disk", "1MB", home=tmp_path)
     assert "labkit pull" not in result.stderr
     assert f"labkit serve {row['model_id']}" in result.stderr
+
+
+def test_the_command_to_serve_holds_what_was_asked_for(tmp_path):
+    usual = recommend("--profile", "rtx-4090-24gb", "--top", "1", home=tmp_path)
+    assert re.search(r"labkit serve \S+\n", usual.stderr)
+    asked = recommend("--profile", "rtx-4090-24gb", "--ctx", "16384", "--slots", "4", "--top", "1", home=tmp_path)
+    assert re.search(r"labkit serve \S+ --ctx 65536 --slots 4\n", asked.stderr)
+
+
+def test_where_nothing_is_left_the_reason_is_named(tmp_path):
+    result = recommend("--profile", "rtx-4090-24gb", "--disk", "2MB", home=tmp_path)
+    assert "with 1.9 MiB of disk" in " ".join(result.stderr.split())
+    unitless = recommend("--profile", "rtx-4090-24gb", "--disk", "20", home=tmp_path)
+    assert unitless.returncode == 2
+    assert "--disk 20GB" in unitless.stderr
+
+
+def test_a_machine_of_unknown_memory_is_not_called_too_small(tmp_path):
+    captured = tmp_path / "captured"
+    captured.mkdir()
+    (captured / "uname-a.txt").write_text("Linux box 6.8.0 #1 SMP x86_64 GNU/Linux\n")
+    result = recommend("--like", str(captured), home=tmp_path / "home")
+    assert "how much memory this machine has for a model is not known" in " ".join(result.stderr.split())
+
+
+def test_why_not_as_json(tmp_path):
+    found = document("--profile", "rtx-4090-24gb", "--why-not", "qwen3-8b", home=tmp_path)
+    assert (found["schema_version"], found["model_id"], found["quantization"]) == (1, "qwen3-8b", None)
+    assert found["reasons"]

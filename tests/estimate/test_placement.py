@@ -124,3 +124,15 @@ def test_two_equal_cards_hold_more_and_cost_two_contexts():
 
 def test_no_memory_known_is_a_plain_no():
     assert put("qwen3-0.6b", Machine(None)).fit == "no"
+
+
+def test_of_a_model_in_two_memories_the_known_one_bounds_the_speed():
+    unheard_of = replace(gpu(12), devices=(Device("Card", "intel", 12 * GIB, 400 * GB),))
+    found = put("gemma-3-27b-it", unheard_of)
+    assert (found.fit, found.speed) == ("split", None)
+    alone = put("gemma-3-27b-it", cpu(32)).speed
+    share_in_ram = found.ram_bytes / found.memory.high
+    assert found.most_speed == pytest.approx(alone.high / share_in_ram, rel=0.2)
+    assert put("qwen3-30b-a3b", unheard_of).most_speed > found.most_speed
+    assert put("gemma-3-27b-it", gpu(12)).most_speed is None
+    assert put("llama-3.1-8b-instruct", unheard_of).most_speed is None

@@ -13,6 +13,7 @@ from labkit.units import GIB
 
 CATALOG = load_catalog()
 GB = 1000**3
+ODD = Machine(32 * GIB, 50 * GB, "measured", 8, (Device("Card", "intel", 11 * GIB, 456 * GB),))  # of no known speed
 
 
 def machine(gib, rate=50, vram=None):
@@ -110,3 +111,19 @@ def test_an_embedding_model_must_read_fast_enough():
     assert "reads about" in bad[0].reason
     good, _ = options(CATALOG.get("qwen3-embedding-0.6b"), machine(64), Wish("embedding", 2048))
     assert good[0].placement.speed is None
+
+
+def test_what_cannot_be_fast_enough_is_refused_where_the_card_has_no_known_speed():
+    good, bad = options(CATALOG.get("gemma-4-31b-it"), ODD, Wish())
+    assert good == []
+    assert "at the very most" in bad[0].reason
+    assert bad[0].kind == "speed"
+
+
+def test_of_unknown_speeds_the_one_with_less_in_system_memory_is_taken():
+    wish = Wish()
+    good, _ = options(CATALOG.get("qwen3.6-35b-a3b"), ODD, wish)
+    assert len(good) > 1
+    assert {option.placement.fit for option in good} == {"experts in RAM"}
+    chosen = choose(good, ODD, wish)
+    assert chosen.placement.most_speed == max(option.placement.most_speed for option in good)

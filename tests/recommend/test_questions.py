@@ -138,7 +138,7 @@ def test_documents_are_plain_json_with_stable_names():
         "memory_high_bytes", "memory_low_bytes", "memory_required_bytes", "model_id", "projector", "quantization",
         "rank", "read_per_token_high_bytes", "read_per_token_low_bytes", "reasons", "release_date", "repo",
         "reserve_bytes", "score", "speed_confidence", "speed_high_tokens_per_second", "speed_likely_tokens_per_second",
-        "speed_low_tokens_per_second",
+        "speed_low_tokens_per_second", "speed_most_tokens_per_second",
         "weights_high_bytes", "weights_low_bytes", "weights_source",
     ]  # fmt: skip
     found, _ = terms("qwen3-8b")

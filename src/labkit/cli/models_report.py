@@ -111,14 +111,14 @@ def memory_rows(shape: "ModelArchitecture", weights: "Weights", path: "Path | No
 
 
 def _memory(tokens: int, estimate: "ModelEstimate") -> str:
-    from labkit.units import render_bytes
+    from labkit.units import render_byte_range, render_bytes
 
     memory = estimate.memory
     assert memory is not None
     with_tokens = f"with {tokens:,} tokens (cache {render_bytes(memory.cache_bytes)})"
     if estimate.trust == "native sizing":
         return f"{render_bytes(memory.high)} {with_tokens}"
-    return f"{render_bytes(memory.low)} to {render_bytes(memory.high)} {with_tokens}"
+    return f"{render_byte_range(memory.low, memory.high)} {with_tokens}"
 
 
 def parameters(model: "CatalogModel") -> str:

@@ -85,14 +85,22 @@ def _limited(wish: "Wish", licenses: list[str], disk: str | None, catalog: "Cata
     """The wish with its licenses, the room for files where it is stated, and what is here already."""
     from labkit.catalog import parse_license_filter
     from labkit.store import present_files
-    from labkit.units import parse_bytes
 
     return replace(
         wish,
         licenses=parse_license_filter(licenses, (model.license for model in catalog.models)),
-        disk_bytes=parse_bytes(disk) if disk else None,
+        disk_bytes=_room(disk) if disk else None,
         present=present_files(settings),
     )
+
+
+def _room(text: str) -> int:
+    from labkit.units import MIB, parse_bytes
+
+    size = parse_bytes(text)
+    if size < MIB and not any(map(str.isalpha, text)):
+        raise InputError(f"--disk {text} is {size} bytes, which hold no model", hint="say the unit: --disk 20GB")
+    return size
 
 
 def _recommend(
@@ -112,6 +120,7 @@ def _recommend(
 def _why_not(named: _Named, machine: "Machine", wish: "Wish", catalog: "Catalog", *, as_json: bool) -> None:
     from labkit.cli.recommend_terms import print_reasons
     from labkit.recommend import rank
+    from labkit.recommend.document import reasons_document
     from labkit.recommend.why_not import why_not
 
     if named.model is None:
@@ -119,7 +128,7 @@ def _why_not(named: _Named, machine: "Machine", wish: "Wish", catalog: "Catalog"
     ranking = rank(machine, catalog, wish)
     words = why_not(named.model, named.quantization, ranking, catalog)
     if as_json:
-        output.print_json({"model_id": named.model.id, "quantization": named.quantization, "reasons": words})
+        output.print_json(reasons_document(named.model.id, named.quantization, words))
     else:
         print_reasons(named.model, words, ranking)
 

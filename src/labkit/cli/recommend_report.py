@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from labkit.catalog import Catalog
     from labkit.estimate import Machine, Placement
-    from labkit.recommend import Ranking, Recommendation
+    from labkit.recommend import Ranking, Recommendation, Wish
     from labkit.settings import Settings
 
 
@@ -43,7 +43,7 @@ def print_ranking(
         talk.print(
             "labkit serve answers text only so far; llama.cpp's llama-server sees: --mmproj FILE.", style="yellow"
         )
-    _print_next_step(rows, catalog, settings)
+    _print_next_step(rows, wish, catalog, settings)
 
 
 def machine_line(machine: "Machine") -> str:
@@ -65,9 +65,14 @@ def machine_line(machine: "Machine") -> str:
 
 
 def _nothing_line(ranking: "Ranking") -> str:
-    wish = ranking.wish
+    from labkit.units import render_bytes
+
+    wish, machine = ranking.wish, ranking.machine
+    if machine.ram_budget_bytes is None and not machine.devices:
+        return "No recommendation: how much memory this machine has for a model is not known. labkit doctor says why."
+    room = f", with {render_bytes(wish.disk_bytes)} of disk" if wish.disk_bytes is not None else ""
     return (
-        f"No known model holds {wish.context_tokens:,} tokens at {wish.least_speed:g} tok/s here. "
+        f"No known model holds {wish.context_tokens:,} tokens at {wish.least_speed:g} tok/s here{room}. "
         "Ask for less with --ctx or --min-speed; --why says why each was left out."
     )
 
@@ -173,17 +178,26 @@ def _print_item(text: str, *, markup: bool = False) -> None:
     output.console().print(Padding(body, (0, 0, 0, 2)), soft_wrap=False)
 
 
-def _print_next_step(rows: list["Recommendation"], catalog: "Catalog", settings: "Settings") -> None:
+def _print_next_step(rows: list["Recommendation"], wish: "Wish", catalog: "Catalog", settings: "Settings") -> None:
     from labkit.store import EMBEDDED_NAME, find_downloaded, pull_command
 
     if not rows:
         return
     first = rows[0]
     model = catalog.find(first.model_id)
-    lines = [f"labkit serve {first.model_id}"]
+    lines = [f"labkit serve {first.model_id}{_serve_options(first, wish) if model else ''}"]
     if model is not None and find_downloaded(model, settings) is None:
         lines.insert(0, pull_command(model, first.quantization))
     talk = output.talk()
     talk.print("\nRun the first with:" if first.model_id != EMBEDDED_NAME else "\nRun it with:", soft_wrap=True)
     for line in lines:
         talk.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _serve_options(row: "Recommendation", wish: "Wish") -> str:
+    """What makes `serve` hold the context that was asked for; nothing where it does so by itself."""
+    from labkit.recommend import default_context
+
+    tokens = row.placement.context.context_tokens
+    context = f" --ctx {tokens}" if tokens != default_context(wish.goal) else ""
+    return f"{context} --slots {wish.slots}" if wish.slots > 1 else context

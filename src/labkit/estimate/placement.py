@@ -95,6 +95,8 @@ class Placement:
         ram_bytes: of a model in two memories, the part in system memory.
         plan: what an engine must be told to do it; None when it does not fit.
         speed: None when the machine's bandwidth is not known.
+        most_speed: tokens per second that it cannot exceed, where one of two memories has no known speed: what is read
+            from the other alone takes that long. None where `speed` says all, or nothing is known.
         prefill: of a prompt of 512 tokens; None when it is not known, or the model lies in two memories.
         reason: in words, why this and not better, or why not at all.
     """
@@ -109,6 +111,7 @@ class Placement:
     ram_bytes: int = 0
     plan: EnginePlan | None = None
     prefill: Speed | None = None
+    most_speed: float | None = None
 
 
 def estimate_memory(
@@ -229,12 +232,14 @@ class _Planner:
         rest_work, expert_work = _without_moved_experts(work, moved) if work else (None, None)
         gpu = self._reading(device, (on_gpu[0], on_gpu[1]), memory.cache_bytes, layers, rest_work, context)
         cpu = self._reading(None, (used, used), 0, part.num, expert_work, context)
-        speed = decode_speed((gpu, cpu)) if gpu and cpu else None
+        speed, most = _together(gpu, cpu)
         reason = f"the experts of {part.num} of {layers} layers, {render_bytes(part.ram_bytes)}, stay in system memory"
         name = f"{device.name} + {ON_CPU}"
         plan = EnginePlan(context.context_tokens, context.kv_type, expert_layers_in_ram=part.num)
         budget = device.budget_bytes
-        return Placement("experts in RAM", name, context, memory, budget, speed, reason, part.ram_bytes, plan)
+        return Placement(
+            "experts in RAM", name, context, memory, budget, speed, reason, part.ram_bytes, plan, most_speed=most
+        )
 
     def split(self, device: Device, context: ContextSettings) -> Placement | None:
         """As many layers as fit on the accelerator, the others in system memory."""
@@ -248,11 +253,11 @@ class _Planner:
         if ram is None or device.unified or share < LEAST_GPU_SHARE or needed > ram:
             return None
         gpu, cpu = self._share(device, share, context), self._share(None, 1 - share, context)
-        speed = decode_speed((gpu, cpu)) if gpu and cpu else None
+        speed, most = _together(gpu, cpu)
         reason = f"{part.num} of {layers + 1} layers fit on {device.name}, the rest stays in system memory"
         plan = EnginePlan(context.context_tokens, context.kv_type, gpu_layers=part.num)
         budget, name = device.budget_bytes + ram, f"{device.name} + {ON_CPU}"
-        return Placement("split", name, context, memory, budget, speed, reason, part.ram_bytes, plan)
+        return Placement("split", name, context, memory, budget, speed, reason, part.ram_bytes, plan, most_speed=most)
 
     def _share(self, device: Device | None, share: float, context: ContextSettings) -> AnyReading | None:
         """Reading a share of the model from one device (None: from system memory)."""
@@ -325,6 +330,14 @@ class _Planner:
             constants = replace(constants, seconds_per_layer=(constants.seconds_per_layer[0], slow))
         confidence = bandwidth_confidence(self.machine, device)
         return Reading(weight_bytes, cache, num_layers, bandwidth, constants, confidence)
+
+
+def _together(gpu: AnyReading | None, cpu: AnyReading | None) -> tuple[Speed | None, float | None]:
+    """The speed of a model in two memories, and where only one of them has a known speed, what that one allows."""
+    if gpu and cpu:
+        return decode_speed((gpu, cpu)), None
+    known = gpu or cpu
+    return None, decode_speed((known,)).high if known else None
 
 
 def _without_moved_experts(work: TokenWork, moved: float) -> tuple[TokenWork, TokenWork]:

@@ -144,11 +144,16 @@ def choose(found: list[Option], machine: Machine, wish: Wish) -> Option:
     whole = [option for option in asked if option.placement.fit == "fits" and _is_on_best(option, machine)]
     if not whole:
         usual = [option for option in asked if _is_native(option) or option.quantization in BAND]
-        return next(filter(_is_native, usual), max(usual or asked, key=lambda option: option.speed or 0.0))
+        return next(filter(_is_native, usual), max(usual or asked, key=_pace))
     if _is_native(whole[0]):
         return whole[0]
     lossless = next((option for option in whole if option.quantization == "Q8_0" and _is_plenty(option, wish)), None)
     return lossless or whole[0]
+
+
+def _pace(option: Option) -> tuple[float, float]:
+    """To sort by: the speed, or where that is unknown what it cannot exceed."""
+    return option.speed or 0.0, option.placement.most_speed or 0.0
 
 
 def _is_native(option: Option) -> bool:
@@ -156,11 +161,14 @@ def _is_native(option: Option) -> bool:
 
 
 def _slow(option: Option, wish: Wish) -> Refusal | None:
-    speed, least = option.placement.speed, wish.least_speed
-    if speed is None or speed.middle >= least:
-        return None
+    speed, most, least = option.placement.speed, option.placement.most_speed, wish.least_speed
     verb = "reads" if wish.goal == "embedding" else "writes"
-    words = f"{verb} about {speed.low:.1f} to {speed.high:.1f} tok/s here, {least:g} wished for"
+    if speed is not None and speed.middle < least:
+        words = f"{verb} about {speed.low:.1f} to {speed.high:.1f} tok/s here, {least:g} wished for"
+    elif most is not None and most < least:
+        words = f"{verb} {most:.1f} tok/s here at the very most, {least:g} wished for"
+    else:
+        return None
     return Refusal(option.quantization, words, "speed", option.weights.size_bytes[1])
 
 

@@ -7,7 +7,7 @@ reused with another meaning; new ones may be added. `schema_version` changes whe
 from typing import TYPE_CHECKING, Any
 
 from labkit.catalog import Catalog, CatalogFile, find_license, uploader
-from labkit.estimate import Machine
+from labkit.estimate import Machine, Placement
 from labkit.recommend.ranking import Ranking, Recommendation
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def machine_document(machine: Machine) -> dict[str, Any]:
 
 def recommendation_document(row: Recommendation, catalog: Catalog) -> dict[str, Any]:
     """One recommendation."""
-    placement, memory, speed = row.placement, row.placement.memory, row.placement.speed
+    placement, memory = row.placement, row.placement.memory
     license_ = find_license(row.license)
     return {
         "model_id": row.model_id,
@@ -94,17 +94,13 @@ def recommendation_document(row: Recommendation, catalog: Catalog) -> dict[str, 
         "in_system_memory_bytes": placement.ram_bytes,
         "read_per_token_low_bytes": row.weights.bytes_per_token[0],
         "read_per_token_high_bytes": row.weights.bytes_per_token[1],
-        "speed_low_tokens_per_second": speed.low if speed else None,
-        "speed_high_tokens_per_second": speed.high if speed else None,
-        "speed_likely_tokens_per_second": speed.likely if speed else None,
-        "speed_confidence": speed.confidence if speed else None,
+        **_speed(placement),
         "reasons": list(row.reasons),
     }
 
 
 def explanation_document(explanation: "Explanation") -> dict[str, Any]:
     """Every term of one estimate."""
-    speed = explanation.placement.speed
     return {
         "schema_version": SCHEMA_VERSION,
         "model_id": explanation.model_id,
@@ -113,10 +109,7 @@ def explanation_document(explanation: "Explanation") -> dict[str, Any]:
         "device": explanation.placement.device,
         "memory_required_bytes": explanation.placement.memory.required,
         "budget_bytes": explanation.placement.budget_bytes,
-        "speed_low_tokens_per_second": speed.low if speed else None,
-        "speed_high_tokens_per_second": speed.high if speed else None,
-        "speed_likely_tokens_per_second": speed.likely if speed else None,
-        "speed_confidence": speed.confidence if speed else None,
+        **_speed(explanation.placement),
         "verdict": explanation.verdict,
         "terms": [
             {
@@ -128,6 +121,27 @@ def explanation_document(explanation: "Explanation") -> dict[str, Any]:
             }
             for term in explanation.terms
         ],
+    }
+
+
+def reasons_document(model_id: str, quantization: str | None, words: list[str]) -> dict[str, Any]:
+    """The answer to `--why-not`."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model_id": model_id,
+        "quantization": quantization,
+        "reasons": words,
+    }
+
+
+def _speed(placement: Placement) -> dict[str, Any]:
+    speed = placement.speed
+    return {
+        "speed_low_tokens_per_second": speed.low if speed else None,
+        "speed_high_tokens_per_second": speed.high if speed else None,
+        "speed_likely_tokens_per_second": speed.likely if speed else None,
+        "speed_most_tokens_per_second": placement.most_speed,
+        "speed_confidence": speed.confidence if speed else None,
     }
 
 

@@ -23,11 +23,12 @@ from labkit.estimate import (
 from labkit.estimate.memory import KV_BYTES, STATE_BYTES, output_bytes
 from labkit.model import LayerMemory, ModelArchitecture
 from labkit.recommend.choice import candidates, choose, options, pinned_file
+from labkit.recommend.evidence import num_parameters
 from labkit.recommend.explain_speed import speed_terms
 from labkit.recommend.projector import Projector, find_projector, with_projector
 from labkit.recommend.terms import Term
 from labkit.recommend.wish import Wish
-from labkit.units import render_bytes
+from labkit.units import render_byte_range, render_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,15 @@ def _file_terms(model: CatalogModel, quantization: str) -> Iterator[Term]:
 
 def _weight_terms(weights: Weights, projector: Projector | None, model: CatalogModel) -> Iterator[Term]:
     low, high = weights.size_bytes
-    parameters = model.num_text_parameters or model.num_parameters
+    parameters = num_parameters(model)
     bits = f", {(low + high) / 2 * 8 / parameters:.2f} bits per weight" if parameters else ""
-    yield Term("weights", _range(low, high), f"{weights.source}{bits}", low, high)
+    yield Term("weights", render_byte_range(low, high), f"{weights.source}{bits}", low, high)
     if weights.expert_bytes:
         yield Term("  of them experts", render_bytes(weights.expert_bytes), "all experts of all layers")
     if weights.host_bytes:
         yield Term("  read by row", render_bytes(weights.host_bytes), "embeddings that stay in system memory")
     if projector is not None:
-        size = _range(*projector.size_bytes) if projector.source else "unknown, not counted"
+        size = render_byte_range(*projector.size_bytes) if projector.source else "unknown, not counted"
         yield Term("projector", size, projector.source or projector.file.file, *projector.size_bytes)
 
 
@@ -156,7 +157,7 @@ def _buffer_terms(shape: ModelArchitecture, placement: Placement) -> Iterator[Te
 
 def _total_terms(placement: Placement) -> Iterator[Term]:
     memory = placement.memory
-    yield Term("needs", _range(memory.low, memory.high), "certain, to all bounds", memory.low, memory.high)
+    yield Term("needs", render_byte_range(memory.low, memory.high), "certain, to all bounds", memory.low, memory.high)
     yield Term("must be free", render_bytes(memory.required), f"on {placement.device}", None, memory.required)
     if placement.ram_bytes:
         yield Term("  in system memory", render_bytes(placement.ram_bytes), placement.reason, None, placement.ram_bytes)
@@ -170,10 +171,6 @@ def _verdict(placement: Placement) -> str:
         return f"does not fit{reason}"
     tokens = f" with {placement.context.context_tokens:,} tokens" if placement.fit == "fits at less context" else ""
     return f"{placement.fit}{tokens} on {placement.device}{reason}"
-
-
-def _range(low: int, high: int) -> str:
-    return render_bytes(low) if low == high else f"{render_bytes(low)} to {render_bytes(high)}"
 
 
 def _on(flag: bool) -> str:

@@ -10,7 +10,7 @@ from labkit.estimate.work import token_work
 from labkit.hardware.calibration import DeviceCalibration
 from labkit.model import ModelArchitecture
 from labkit.recommend.terms import Term
-from labkit.units import render_bandwidth, render_bytes
+from labkit.units import render_bandwidth, render_byte_range, render_bytes
 
 PRIOR = "1 / (bytes / (share x bandwidth) + layers x time per layer), from a full to an empty context"
 MEASURED = "1 / (sum of the times), from a full to an empty context, and the spread of the calibration"
@@ -20,8 +20,7 @@ def speed_terms(shape: ModelArchitecture, weights: Weights, machine: Machine, pl
     """What one token reads, how long each part takes, and the result."""
     low, high = weights.bytes_per_token
     how = "without the experts that are not chosen" if weights.expert_bytes else "all matrices once"
-    size = render_bytes(low) if low == high else f"{render_bytes(low)} to {render_bytes(high)}"
-    yield Term("a token reads", f"{size} of weights", how)
+    yield Term("a token reads", f"{render_byte_range(low, high)} of weights", how)
     yield Term("  and of the cache", f"nothing to {render_bytes(placement.memory.cache_bytes)}", "empty to full")
     calibration = _calibration(machine, placement)
     if calibration is not None:
@@ -31,11 +30,18 @@ def speed_terms(shape: ModelArchitecture, weights: Weights, machine: Machine, pl
             yield from _prior_terms(name, found, source, shape.num_layers or 0)
     speed = placement.speed
     if speed is None:
-        yield Term("speed", "unknown", "it does not fit" if placement.fit == "no" else "no bandwidth is known here")
+        yield Term("speed", "unknown", _why_unknown(placement))
         return
     likely = f", likely {speed.likely:.1f}" if speed.likely else ""
     words = f"{speed.confidence}: {MEASURED if calibration else PRIOR}"
     yield Term("speed", f"{speed.low:.1f} to {speed.high:.1f} tok/s{likely}", words)
+
+
+def _why_unknown(placement: Placement) -> str:
+    if placement.fit == "no":
+        return "it does not fit"
+    most = f"; at the very most {placement.most_speed:.1f} tok/s" if placement.most_speed else ""
+    return f"not measured here, and no public runs of such a device are known to labkit{most}"
 
 
 def _calibration(machine: Machine, placement: Placement) -> DeviceCalibration | None:

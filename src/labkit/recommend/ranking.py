@@ -5,7 +5,7 @@ speed. What is left stands in the order of `labkit.recommend.order`, one model o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from labkit.catalog import Catalog, CatalogFile, CatalogModel, Score
@@ -223,7 +223,7 @@ def _recommendation(pick: _Pick, wish: Wish, catalog: Catalog, words: tuple[str,
         file=option.file,
         repo=option.file.repo if option.file else next(iter(model.gguf_repos), None),
         release_date=model.release_date,
-        weights=replace(option.weights),
+        weights=option.weights,
         placement=option.placement,
         score=best_score(model, wish.goal),
         reasons=words,

@@ -67,7 +67,7 @@ def _placement_words(option: Option, wish: Wish) -> Iterator[str]:
     if wish.goal == "embedding":
         return
     if speed is None:
-        yield "speed unknown: the memory bandwidth was not measured"
+        yield "speed unknown: not measured here, and no public runs of such a device are known to labkit"
     elif speed.low < wish.least_speed:
         narrower = "" if speed.confidence == "calibrated" else ": labkit doctor measures the machine and narrows it"
         yield f"may be as slow as {speed.low:.1f} tok/s{narrower}"

@@ -1,9 +1,10 @@
 """Why a model is not recommended, or where it stands: the answer to `--why-not`. Pure."""
 
 from labkit.catalog import Catalog, CatalogModel
+from labkit.estimate import Placement
 from labkit.recommend.choice import Option, pinned_file, try_quantization
 from labkit.recommend.evidence import Judge
-from labkit.recommend.ranking import Ranking, Recommendation, rank
+from labkit.recommend.ranking import Ranking, rank
 from labkit.recommend.wish import unsuited
 
 
@@ -32,29 +33,22 @@ def _of_quantization(model: CatalogModel, quantization: str, ranking: Ranking) -
         return [f"the size of its {quantization} file is not known"]
     if not isinstance(found, Option):
         return [found.reason]
-    words = [f"as {quantization} it is possible: {_placed(found)}"]
+    words = [f"as {quantization} it is possible: {_placed(found.placement)}"]
     if found.file is None:
         words.append("no file of it with a known hash is in the catalogue")
     row = next((row for row in ranking.recommendations if row.model_id == model.id), None)
     if row is None:
         words += [f"the model: {dropped.reason}" for dropped in ranking.dropped if dropped.model_id == model.id]
     elif row.quantization != quantization:
-        words.append(f"{row.quantization} is recommended instead: {_placed_row(row)}")
+        words.append(f"{row.quantization} is recommended instead: {_placed(row.placement)}")
     else:
         words.append(f"it is recommended: number {ranking.recommendations.index(row) + 1}")
     return words
 
 
-def _placed(option: Option) -> str:
-    placement = option.placement
+def _placed(placement: Placement) -> str:
     speed = f", {placement.speed.low:.1f} to {placement.speed.high:.1f} tok/s" if placement.speed else ""
     return f"{placement.fit} on {placement.device}{speed}"
-
-
-def _placed_row(row: Recommendation) -> str:
-    speed = row.placement.speed
-    words = f", {speed.low:.1f} to {speed.high:.1f} tok/s" if speed else ""
-    return f"{row.placement.fit} on {row.placement.device}{words}"
 
 
 def _against_the_others(model: CatalogModel, ranking: Ranking, catalog: Catalog) -> list[str]:
@@ -73,4 +67,4 @@ def _against_the_others(model: CatalogModel, ranking: Ranking, catalog: Catalog)
 def _its_own(model: CatalogModel, ranking: Ranking, catalog: Catalog) -> list[str]:
     """What would be said of it if it were the only model."""
     alone = rank(ranking.machine, Catalog((model,), catalog.sources, catalog.as_of, catalog.families), ranking.wish)
-    return [f"on its own: {row.quantization}, {_placed_row(row)}" for row in alone.recommendations]
+    return [f"on its own: {row.quantization}, {_placed(row.placement)}" for row in alone.recommendations]
