@@ -122,3 +122,10 @@ def test_a_size_at_the_end_of_a_cut_text_is_none(end, size):
     for start in ("name, memory.total [MiB]\n", ""):
         cards = parse_query_csv(f"{start}NVIDIA GeForce RTX 4090, {end}")
         assert [card.memory_bytes for card in cards if card.memory_bytes] == ([size * 1024**2] if size else [])
+
+
+def test_a_name_at_the_end_of_a_cut_text_is_one_that_is_known():
+    assert [card.name for card in parse_query_csv("memory.total [MiB], name\n24564 MiB, NVIDIA GeForce RTX 40")] == [
+        None
+    ]
+    assert [card.name for card in parse_query_csv("name\nNVIDIA GeForce RTX 4090")] == ["NVIDIA GeForce RTX 4090"]

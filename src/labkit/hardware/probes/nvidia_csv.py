@@ -42,7 +42,7 @@ def parse_query_csv(text: str | None) -> tuple[Card, ...]:
         texts = dict(zip(columns, row, strict=False))
         if ends_open and row and len(row) <= len(columns):
             last = columns[len(row) - 1]
-            if len(row) < len(columns) or _may_lack_digits(texts, last):
+            if len(row) < len(columns) or _may_be_cut(texts, last):
                 texts.pop(last)
         key = next((texts[name] for name in _KEYS if known(texts.get(name))), None)
         if _is_card(texts):
@@ -74,12 +74,14 @@ def _is_header(row: list[str]) -> bool:
     return bool(named) and len(named) >= len(row) - 1
 
 
-def _may_lack_digits(texts: dict[str, str], column: str) -> bool:
-    """Whether a value at the end of the text is a bare number; a size that a card of that name has lacks nothing."""
+def _may_be_cut(texts: dict[str, str], column: str) -> bool:
+    """Whether a value at the end of the text is a bare number or a name, unless the table has a card like that."""
+    name = texts.get("name", "")
+    if column == "name":
+        return find_device(name) is None
     if _CUT_SIZE.fullmatch(texts[column]) is None:
         return False
-    size = size_bytes(texts[column])
-    return column != "memory.total" or find_device(texts.get("name", ""), memory_bytes=size) is None
+    return column != "memory.total" or find_device(name, memory_bytes=size_bytes(texts[column])) is None
 
 
 def _is_card(texts: dict[str, str]) -> bool:
