@@ -95,11 +95,13 @@ def _attention(shape: "ModelArchitecture") -> str:
 
 def memory_rows(shape: "ModelArchitecture", weights: "Weights", path: "Path | None" = None) -> None:
     """Memory at a few contexts. With the `path` of a file the native core is asked, which takes a second."""
-    from labkit.estimate import ContextSettings, estimate_contexts
+    from labkit.estimate import estimate_contexts
+    from labkit.recommend import Wish
 
     trained = shape.context_tokens or max(SHOWN_CONTEXTS)
     shown = [tokens for tokens in SHOWN_CONTEXTS if tokens <= trained] or [trained]
-    found = estimate_contexts(shape, weights, tuple(map(ContextSettings, shown)), path=path)
+    contexts = tuple(Wish(context_tokens=tokens).context for tokens in shown)  # as `recommend` and `serve` count
+    found = estimate_contexts(shape, weights, contexts, path=path)
     for number, (tokens, estimate) in enumerate(zip(shown, found, strict=True)):
         if estimate.memory is None:
             row("memory", f"unknown: {estimate.note}")
