@@ -61,6 +61,9 @@ bench-engine: install ## The engine beside llama.cpp's own programs, half an hou
 crash-points: install-dev ## Every place where a pull, rm, gc, lock or bundle can end (`make test` takes a sample).
 	LABKIT_CRASH_EVERY=1 $(BIN)/python -m pytest -q tests/pull/test_crashes.py
 
+check-mutants: install-dev ## 2,000 damaged and hostile model files, a quarter of an hour.
+	$(BIN)/python benchmarks/gguf_mutants.py
+
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano
 

@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from fakes.gguf_mutants import FAMILIES, Mutant, make_mutant
 from fakes.gguf_mutants.controls import controls
-
 from labkit.errors import InvalidModelFileError
 from labkit.gguf import file_facts, read_header, validate
 from labkit.pull import try_model

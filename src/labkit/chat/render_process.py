@@ -8,24 +8,24 @@ stdout, a four-byte length and JSON: first the template, then conversations; an 
 import ctypes
 import os
 import signal
-import struct
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgspec
-
+from labkit.chat.render_frames import (
+    MAX_PROMPT_BYTES,
+    MEMORY_BYTES,
+    OUT_OF_MEMORY,
+    PROCESSOR_SECONDS,
+    REFUSED,
+    TEXT,
+    WALL_SECONDS,
+    read_frame,
+    write_frame,
+)
 from labkit.chat.template import ChatTemplate
 from labkit.errors import LabkitError
 
-HEADER = struct.Struct(">I")
-PROCESSOR_SECONDS = 2.0
-WALL_SECONDS = 30.0  # a busy machine is no fault of a template
-MEMORY_BYTES = 512 * 1024 * 1024  # of address space, beyond what the process starts with
-MAX_PROMPT_BYTES = 64 * 1024 * 1024
-OUT_OF_MEMORY = "memory"
-REFUSED = "refused"
-TEXT = "text"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -45,23 +45,6 @@ def main() -> int:
         _stop_clock()
         write_frame(frames_out, answer)
     return 0
-
-
-def read_frame(frames: BinaryIO) -> dict[str, Any] | None:
-    """The next object; None at the end of the stream. Blocks."""
-    header = frames.read(HEADER.size)
-    if len(header) < HEADER.size:
-        return None
-    (length,) = HEADER.unpack(header)
-    body = frames.read(length)
-    return msgspec.json.decode(body, type=dict[str, Any]) if len(body) == length else None
-
-
-def write_frame(frames: BinaryIO, content: dict[str, Any]) -> None:
-    """Send an object. Blocks until the pipe took it."""
-    body = msgspec.json.encode(content)
-    frames.write(HEADER.pack(len(body)) + body)
-    frames.flush()
 
 
 def _compile(asked: dict[str, Any]) -> tuple[dict[str, str], ChatTemplate | None]:

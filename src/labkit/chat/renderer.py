@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from labkit.chat.render_process import (
+from labkit.chat.render_frames import (
     MEMORY_BYTES,
     OUT_OF_MEMORY,
     PROCESSOR_SECONDS,

@@ -30,6 +30,9 @@ DEFAULT_ALIGNMENT = 32
 STRING, ARRAY, BOOL = 8, 9, 7
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B", 10: "Q", 11: "q", 12: "d"}
 
+# llama.cpp aborts when these are of another width; it writes them so itself.
+EXACT_TYPES = {"split.no": 2, "split.count": 2, "split.tensors.count": 5}
+
 Numbers = array  # of int or float, as in the file
 Value = int | float | bool | str | tuple[bytes, ...] | Numbers
 
@@ -192,6 +195,8 @@ def _pairs(cursor: Cursor, path: Path, num_pairs: int, stop_at: str | None = Non
 
 def _value(cursor: Cursor, path: Path, key: str) -> Value:
     kind = cursor.integer("I", f"the type of {key!r}")
+    if EXACT_TYPES.get(key, kind) != kind:
+        raise invalid(path, f"{key!r} has the type {kind}, {EXACT_TYPES[key]} is meant")
     if kind == STRING:
         return _text(cursor.string(MAX_STRING_BYTES, repr(key)), path, repr(key))
     if kind == ARRAY:

@@ -171,6 +171,8 @@ def _check_rotation(header: GgufHeader, architecture: str) -> None:
     rotated = header.integer(f"{architecture}.rope.dimension_count")
     hidden, heads = (header.integer(f"{architecture}.{key}") for key in ("embedding_length", "attention.head_count"))
     size = header.integer(f"{architecture}.attention.key_length") or (hidden // heads if hidden and heads else None)
+    if rotated is not None and rotated % 2:
+        raise invalid(header.path, f"it rotates {rotated} numbers of a head, which go in pairs")
     if architecture in ROTATE_WHOLE_HEADS and rotated is not None and size is not None and rotated != size:
         raise invalid(header.path, f"it rotates {rotated} numbers of a head, a head has {size}")
 

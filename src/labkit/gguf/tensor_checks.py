@@ -20,7 +20,10 @@ _WEIGHTS = re.compile(
     r"|blk\.\d+\.(attn_(q|k|v|qkv|output|gate|q_a|q_b|kv_a_mqa|kv_b|k_b|v_b)|ffn_(gate_up|gate|up|down)(_exps|_shexp)?"
     r"|ffn_gate_inp|ssm_(in|out|x|dt|alpha|beta|beta_alpha)|shortconv\.(in_proj|out_proj)))\.weight"
 )
-_ELEMENT_WISE = re.compile(r"(blk\.\d+\.)?([a-z_0-9]*norm(_\d)?\.weight|[a-z_0-9.]+\.bias|ssm_(a|d))")
+_ELEMENT_WISE = re.compile(r"(blk\.\d+\.)?([a-z_0-9]*norm(_\d)?\.weight|[a-z_0-9.]+\.bias|blk\.\d+\.ssm_d)")
+# State kernels of every backend read these as F32, and assert it.
+_STATE = re.compile(r"blk\.\d+\.((ssm_conv1d|shortconv\.conv)\.weight|ssm_a)")
+MAPPED_ALIGNMENT = 32  # of addresses into the mapped file, by llama.cpp's processor backend
 # Layers of these either attend or keep a state; the tensors of both are optional to llama.cpp.
 GATED_DELTA_NET = {"qwen35", "qwen35moe", "qwen3next"}
 MIXERS = ("attn_q.weight", "attn_qkv.weight", "ssm_in.weight")
@@ -28,6 +31,8 @@ MIXERS = ("attn_q.weight", "attn_qkv.weight", "ssm_in.weight")
 
 def check_tensors(header: GgufHeader) -> None:
     """Raise InvalidModelFileError for tensors that no backend can compute with. Pure."""
+    if header.data_offset % MAPPED_ALIGNMENT:
+        raise invalid(header.path, f"its tensors start at byte {header.data_offset}, not at a multiple of 32")
     for tensor in header.tensors:
         if _is_unusable(tensor):
             raise invalid(
@@ -40,6 +45,8 @@ def check_tensors(header: GgufHeader) -> None:
 def _is_unusable(tensor: TensorInfo) -> bool:
     kind = tensor.type.name
     if kind in OF_ACTIVATIONS:
+        return True
+    if kind != "F32" and _STATE.fullmatch(tensor.name):
         return True
     if kind in NOT_FOR_WEIGHTS and _WEIGHTS.fullmatch(tensor.name):
         return True

@@ -67,12 +67,13 @@ def _check_kind(header: GgufHeader, kind: str) -> None:
 
 def _check_unique(header: GgufHeader, tokens: tuple[bytes, ...]) -> None:
     # llama.cpp names empty tokens [EMPTY_i], so those are distinct, unless that name is taken.
-    if len(set(tokens)) + max(tokens.count(b"") - 1, 0) != len(tokens):
+    known = set(tokens)
+    if len(known) + max(tokens.count(b"") - 1, 0) != len(tokens):
         seen: set[bytes] = set()
         repeated = next(token for token in tokens if token in seen or seen.add(token))
         raise _invalid(header, f"its vocabulary holds the token {repeated[:40]!r} twice")
     for position, token in enumerate(tokens if b"" in tokens else ()):
-        if not token and b"[EMPTY_%d]" % position in tokens:
+        if not token and b"[EMPTY_%d]" % position in known:
             raise _invalid(header, f"its vocabulary holds the token [EMPTY_{position}] twice")
     longest = max(map(len, tokens))
     if longest > MAX_TOKEN_BYTES:

@@ -11,14 +11,14 @@ from fakes.gguf_writer import Typed
 
 MAIN = ("nano", "spm", "bpe", "dense", "bert")
 PICKY = {
-    "raises for a system message": "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ m.content }}{% endfor %}",
-    "wants a system message": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}{{ messages[0].content }}",
+    "raises for a system message": "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ m.content }}{% endfor %}",  # noqa: E501
+    "wants a system message": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}{{ messages[0].content }}",  # noqa: E501
     "wants tools": "{{ tools[0].function.name }}{{ messages[0].content }}",
-    "counts on alternating roles": "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles') }}{% endif %}{{ m.content }}{% endfor %}",
+    "counts on alternating roles": "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles') }}{% endif %}{{ m.content }}{% endfor %}",  # noqa: E501
     "parts of content": "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}",
-    "date and loops": "{{ strftime_now('%Y-%m-%d') }}{% for m in messages %}{% if loop.first %}{% continue %}{% endif %}{{ m.content }}{% endfor %}",
-    "generation blocks of text": "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] | trim + ' [/INST]' }}{% endfor %}",
-    "namespace and macros": "{% macro one(m) %}{{ m.content | tojson }}{% endmacro %}{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ one(m) }}{% endfor %}{{ ns.n }}",
+    "date and loops": "{{ strftime_now('%Y-%m-%d') }}{% for m in messages %}{% if loop.first %}{% continue %}{% endif %}{{ m.content }}{% endfor %}",  # noqa: E501
+    "generation blocks of text": "{{ bos_token }}{% for m in messages %}{{ '[INST] ' + m['content'] | trim + ' [/INST]' }}{% endfor %}",  # noqa: E501
+    "namespace and macros": "{% macro one(m) %}{{ m.content | tojson }}{% endmacro %}{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ one(m) }}{% endfor %}{{ ns.n }}",  # noqa: E501
 }
 
 
@@ -27,7 +27,7 @@ def controls():
     made = {f"{name}: as it is": (name, {"model.gguf": base_bytes(name)}) for name in NAMES}
     for name in MAIN:
         for change in (
-            reversed_keys, unknown_keys, wide_alignment, version_2, trailing_padding, tensors_in_another_order, in_parts,
+            reversed_keys, unknown_keys, wide_alignment, version_2, trailing_padding, tensors_in_another_order, in_parts,  # noqa: E501
         ):  # fmt: skip
             files = change(base(name))
             made[f"{name}: {change.__name__}"] = (
@@ -52,7 +52,7 @@ def reversed_keys(document):
 def unknown_keys(document):
     """Keys that nobody knows, of every type."""
     items = {
-        "publisher.note": "hello \u4f60", "publisher.list": ["a", "b"], "publisher.empty": Typed(writer.ARRAY, [], writer.STRING),
+        "publisher.note": "hello \u4f60", "publisher.list": ["a", "b"], "publisher.empty": Typed(writer.ARRAY, [], writer.STRING),  # noqa: E501
         "publisher.big": Typed(writer.UINT64, 2**64 - 1), "publisher.bytes": Typed(writer.ARRAY, [1, 2], writer.UINT8),
         "publisher.nan": float("nan"), "publisher.text": "x" * 100_000, "general.tags": ["chat", "\u00e9"],
     }  # fmt: skip

@@ -10,7 +10,7 @@ INTEGER_KEYS = (
     "expert_feed_forward_length", "expert_shared_count", "expert_group_count", "expert_group_used_count",
     "expert_gating_func", "nextn_predict_layers", "leading_dense_block_count", "interleave_moe_layer_step",
     "moe_every_n_layers", "vocab_size", "pooling_type", "attention.shared_kv_layers", "rope.dimension_count",
-    "rope.scaling.original_context_length", "attention.q_lora_rank", "attention.kv_lora_rank", "attention.indexer.top_k",
+    "rope.scaling.original_context_length", "attention.q_lora_rank", "attention.kv_lora_rank", "attention.indexer.top_k",  # noqa: E501
     "attention.key_length_mla", "attention.value_length_mla", "attention.key_length_swa", "ssm.conv_kernel",
     "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank", "ssm.group_count", "shortconv.l_cache",
     "full_attention_interval", "attention.sliding_window_pattern", "embedding_length_per_layer_input",

@@ -157,7 +157,7 @@ def _adapter(document, architecture, honest):
     keys = {"general.architecture": architecture, "adapter.type": "lora", "adapter.lora.alpha": 8.0}
     keys |= {"general.type": "adapter"} if honest else {}
     tensors = tuple(
-        replace(tensor, name=tensor.name + suffix) for tensor in document.tensors[-4:] for suffix in (b".lora_a", b".lora_b")
+        replace(tensor, name=tensor.name + suffix) for tensor in document.tensors[-4:] for suffix in (b".lora_a", b".lora_b")  # noqa: E501
     )  # fmt: skip
     return Document(tuple((key.encode(), typed(item)) for key, item in keys.items()), tensors)
 

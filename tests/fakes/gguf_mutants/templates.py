@@ -7,7 +7,7 @@ from fakes.gguf_mutants.bases import any_base
 
 KEY = "tokenizer.chat_template"
 CANARY = "canary-9d1f"
-NESTED = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
+NESTED = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"  # noqa: E501
 DOUBLING = "{% macro m0() %}xxxxxxxxxx{% endmacro %}" + "".join(
     f"{{% macro m{i}() %}}{{{{ m{i - 1}() }}}}{{{{ m{i - 1}() }}}}{{% endmacro %}}" for i in range(1, 60)
 )
@@ -18,17 +18,17 @@ STOPPED = {
     "power in a loop": "{% for i in range(99999) %}{{ (7 ** 200000) | string | length }}{% endfor %}",
     "big decimal": "{{ (10 ** 5000000) | string }}",
     "doubling macros": DOUBLING + "{{ m59() }}",
-    "doubling text": "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-    "doubling list": "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",
+    "doubling text": "{% set ns = namespace(x='aaaaaaaaaa') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",  # noqa: E501
+    "doubling list": "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x | length }}",  # noqa: E501
     "text times a number": "{{ ('a' * 99999999999) | length }}",
     "list times a number": "{{ ([0] * 9999999999) | length }}",
     "huge centre": "{{ 'a' | center(9999999999) }}",
     "huge format": "{{ '%9999999999d' | format(1) }}",
     "format method": "{{ '{:>9999999999}'.format(1) }}",
     "huge ljust": "{{ 'x'.ljust(9999999999) }}",
-    "indent": "{% set ns = namespace(x='a\n' * 50000) %}{% for i in range(500) %}{% set ns.x = ns.x | indent(9000) %}{% endfor %}",
+    "indent": "{% set ns = namespace(x='a\n' * 50000) %}{% for i in range(500) %}{% set ns.x = ns.x | indent(9000) %}{% endfor %}",  # noqa: E501
     "sort": "{% for i in range(99999) %}{{ range(99999) | list | sort(reverse=true) | length }}{% endfor %}",
-    "replace": "{% set ns = namespace(x='aa') %}{% for i in range(99) %}{% set ns.x = ns.x.replace('a', 'aaa') %}{% endfor %}",
+    "replace": "{% set ns = namespace(x='aa') %}{% for i in range(99) %}{% set ns.x = ns.x.replace('a', 'aaa') %}{% endfor %}",  # noqa: E501
     "join": "{% for i in range(9999) %}{{ (range(99999) | join(messages | string)) | length }}{% endfor %}",
     "batch": "{% for i in range(99999) %}{% for b in range(99999) | batch(2) %}{% endfor %}{% endfor %}",
     "unique": "{% for i in range(99999) %}{{ range(99999) | map('string') | unique | list | length }}{% endfor %}",
@@ -36,7 +36,7 @@ STOPPED = {
     "urlize": "{{ ('http://a.b/' * 3000000) | urlize | urlize | urlize | length }}{{ 9 ** (9 ** 9) }}",
     "recursive macro that loops": "{% macro m(n) %}{% for i in range(9999) %}{{ m(n) }}{% endfor %}{% endmacro %}"
     + NESTED,
-    "tojson": "{% set ns = namespace(x=[1]) %}{% for i in range(27) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson | length }}",
+    "tojson": "{% set ns = namespace(x=[1]) %}{% for i in range(27) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson | length }}",  # noqa: E501
     "cartesian": "{% for a in range(99999) %}{% for b in range(99999) if b == 3 %}{% endfor %}{% endfor %}",
     "shift": "{{ (1 * 2 ** 999999999) // 3 ** 99999999 }}",
     "slice": "{% for i in range(99999) %}{% for s in range(99999) | slice(50000) %}{% endfor %}{% endfor %}",

@@ -22,7 +22,7 @@ FLAGS = (
 )  # fmt: skip
 ODD_TOKENS = (
     b"", b" ", b"\n", b"\0", b"\xff", b"\xe2\x96\x81", b"<0x41>", b"<0xZZ>", b"<0x", b"<unk>", b"<s>", b"</s>",
-    b"[EMPTY_3]", b"<|im_end|>", b"<|endoftext|>", b"a", b"x\0y", b"\xc3\xa9", b"\xc2", "\U0001f600".encode(), b"q" * 3000,
+    b"[EMPTY_3]", b"<|im_end|>", b"<|endoftext|>", b"a", b"x\0y", b"\xc3\xa9", b"\xc2", "\U0001f600".encode(), b"q" * 3000,  # noqa: E501
     b"\xe2\x96\x81" * 40,
 )  # fmt: skip
 
