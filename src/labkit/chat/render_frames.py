@@ -1,7 +1,7 @@
 """What a renderer and its process say to each other, and the limits that both know."""
 
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 
@@ -15,7 +15,7 @@ REFUSED = "refused"
 TEXT = "text"
 
 
-def read_frame(frames: BinaryIO) -> dict[str, Any] | None:
+def read_frame(frames: IO[bytes]) -> dict[str, Any] | None:
     """The next object; None at the end of the stream. Blocks."""
     header = frames.read(HEADER.size)
     if len(header) < HEADER.size:
@@ -25,7 +25,7 @@ def read_frame(frames: BinaryIO) -> dict[str, Any] | None:
     return msgspec.json.decode(body, type=dict[str, Any]) if len(body) == length else None
 
 
-def write_frame(frames: BinaryIO, content: dict[str, Any]) -> None:
+def write_frame(frames: IO[bytes], content: dict[str, Any]) -> None:
     """Send an object. Blocks until the pipe took it."""
     body = msgspec.json.encode(content)
     frames.write(HEADER.pack(len(body)) + body)
