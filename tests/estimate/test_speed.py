@@ -68,3 +68,10 @@ def test_no_accelerator_reads_faster_than_its_memory():
     for vendor in ("nvidia", "apple", "amd"):
         _, constants = gpu_constants(Device("GPU", vendor, 1, GB))
         assert constants.efficiency[0] < constants.efficiency[1] <= 1
+
+
+def test_memory_faster_than_any_that_was_tried_widens_the_range_downwards():
+    tried, untried = (Device("card", "nvidia", 1, bandwidth_bytes_per_second=rate) for rate in (1.7e12, 3.3e12))
+    (_, known), (_, wide) = gpu_constants(tried), gpu_constants(untried)
+    assert wide.efficiency == (known.efficiency[0] / 2, known.efficiency[1])
+    assert wide.seconds_per_layer == known.seconds_per_layer

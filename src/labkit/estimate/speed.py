@@ -45,6 +45,10 @@ GPU_PRIORS: dict[Vendor, tuple[float, float]] = {
 # Older chips of two and more dies or with wide memory do not fill it: an M1 Max reached 46 tok/s of an 8B's 65.
 OLD_WIDE_APPLE = re.compile(r"\bM[12] (?:Max|Ultra)\b")
 OLD_WIDE_APPLE_PRIOR = (0.6, 95e-6)
+# The fastest memory of the cards that were fitted or checked; on stacked memory beyond it one sequence is held up by
+# other things, and no run was at hand to say how much: there the low end is half.
+TRIED_BYTES_PER_SECOND = 1.8e12
+UNTRIED_SHARE = 0.5
 # Of the bandwidth a read loop measures; caches help small models past it.
 CPU_MEASURED_PRIOR = DecodeConstants((0.5, 1.1), (100e-6, 300e-6))
 # Of the theoretical peak: a 24-core server reached 0.30 of its own with a 7B model, small machines more.
@@ -183,9 +187,11 @@ def gpu_constants(device: Device) -> tuple[float, DecodeConstants] | None:
         return None
     efficiency, per_layer = prior
     spread = (1 - GPU_SPREAD, 1 + GPU_SPREAD)
+    if device.bandwidth_bytes_per_second > TRIED_BYTES_PER_SECOND:
+        spread = (spread[0] * UNTRIED_SHARE, spread[1])
     # An efficiency over 1 would beat the memory itself.
     efficiencies = (efficiency * spread[0], min(efficiency * spread[1], 1.0))
-    constants = DecodeConstants(efficiencies, (per_layer * spread[0], per_layer * spread[1]))
+    constants = DecodeConstants(efficiencies, (per_layer * (1 - GPU_SPREAD), per_layer * (1 + GPU_SPREAD)))
     return device.bandwidth_bytes_per_second, constants
 
 
