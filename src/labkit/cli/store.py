@@ -19,6 +19,8 @@ def ls(as_json: bool = typer.Option(False, "--json", help="Print the manifests a
     """
     from rich.table import Table
 
+    from labkit.pull.admit import find_refusals
+
     store = _store()
     listing = store.list()
     if as_json:
@@ -34,6 +36,9 @@ def ls(as_json: bool = typer.Option(False, "--json", help="Print the manifests a
         output.console().print(table)
     else:
         output.talk().print("The store is empty. Fill it with: labkit pull MODEL, or labkit adopt")
+    for refusal in find_refusals(store):
+        what = f"{refusal.name} is refused since {refusal.at[:10]}: {refusal.reason}"
+        output.talk().print(what, style="yellow", soft_wrap=True)
     for broken in listing.unreadable:
         output.talk().print(f"{broken.path.name}: {broken.reason}; labkit verify sets it aside", style="yellow")
 
