@@ -118,7 +118,8 @@ def test_the_token_stays_when_the_hub_sends_on_the_question(hub, other, monkeypa
     assert no_token_at(other)
 
 
-def test_the_token_stays_when_the_bytes_come_from_elsewhere(hub, other, tmp_path):
+def test_the_token_stays_when_the_bytes_come_from_elsewhere(hub, other, tmp_path, monkeypatch):
+    monkeypatch.setattr("labkit.hub.transfer.FIRST_WAIT_SECONDS", 0.01)
     repository = fetch_repository("org/tiny", "main")
     file = repository.models[0]
     hub.hub_faults = [Fault("redirect", location=f"{other.url}/org/tiny/resolve/main/tiny-Q8_0.gguf")] * 9
