@@ -1,15 +1,14 @@
 """Keeps the calibration of this machine between commands."""
 
 import json
-import os
 from pathlib import Path
 
-from labkit.errors import DataFolderError
 from labkit.hardware.calibration import Calibration
+from labkit.hardware.keeping import keep
 from labkit.hardware.measure import core_version, cpu_identity
 from labkit.hardware.plain import from_plain
 from labkit.hardware.profile import Cpu, is_busy
-from labkit.settings import Settings, ensure_writable
+from labkit.settings import Settings
 
 _FILE_NAME = "calibration.json"
 
@@ -30,20 +29,7 @@ def load_calibration(settings: Settings, cpu: Cpu, core_build: str | None = None
 
 def keep_calibration(settings: Settings, calibration: Calibration) -> Path:
     """Write it where later commands look. Raises DataFolderError."""
-    from labkit.hardware.document import to_plain
-
-    ensure_writable(settings.measurements_folder)
-    path = _file(settings)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
-        draft.write_text(json.dumps(to_plain(calibration), indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise DataFolderError(
-            f"cannot keep the calibration: {error.strerror or error}",
-            hint="free some disk, or choose another folder: LABKIT_HOME=~/labkit-data labkit doctor",
-        ) from error
-    return path
+    return keep(settings, _file(settings), calibration, "calibration")
 
 
 def replaces(new: Calibration, kept: Calibration | None, cpu: Cpu) -> bool:

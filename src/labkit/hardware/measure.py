@@ -9,8 +9,6 @@ threads of its own, which would make the thread count untrue. Reductions release
 threads read side by side.
 """
 
-import json
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -19,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import DataFolderError, InsufficientMemoryError
+from labkit.hardware.keeping import keep
 from labkit.hardware.probes.cpu import probe_cpu
 from labkit.hardware.probes.memory import probe_memory
 from labkit.hardware.probes.platform import probe_platform
 from labkit.hardware.profile import BandwidthMeasurement, Cpu, ThreadBandwidth, is_busy
 from labkit.hardware.source import Source, SystemSource
-from labkit.settings import Settings, ensure_writable
+from labkit.settings import Settings
 from labkit.units import MIB
 
 if TYPE_CHECKING:
@@ -135,20 +134,7 @@ def load_bandwidth(settings: Settings, cpu: Cpu) -> BandwidthMeasurement | None:
 
 def keep_bandwidth(settings: Settings, measured: BandwidthMeasurement) -> Path:
     """Write it where later commands look. Raises DataFolderError."""
-    from labkit.hardware.document import to_plain
-
-    ensure_writable(settings.measurements_folder)
-    path = _file(settings)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
-        draft.write_text(json.dumps(to_plain(measured), indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise DataFolderError(
-            f"cannot keep the measurement: {error.strerror or error}",
-            hint="free some disk, or choose another folder: LABKIT_HOME=~/labkit-data labkit doctor",
-        ) from error
-    return path
+    return keep(settings, _file(settings), measured, "measurement")
 
 
 def cpu_identity(cpu: Cpu) -> str:
