@@ -151,7 +151,7 @@ def test_redirects_without_end_are_an_error(task, hub):
 
 
 def test_two_at_once_are_one_download(task, hub):
-    hub.bytes_per_second = 100_000
+    hub.hub_faults = [Fault("stall", at=1)]  # the one that downloads waits, so that the others see it
     results, progress = [], []
     threads = [threading.Thread(target=lambda: results.append(download(task, progress.append))) for _ in range(4)]
     for thread in threads:
