@@ -8,7 +8,8 @@ LabkitError
 │   ├── RecipeError                  a recipe file that does not validate; lists every problem at once
 │   ├── RequestTooLargeError         a body over the limit
 │   └── UnsupportedContentError      a body that is not plain JSON
-├── RefusedError                     understood, and not allowed (foreign Host or Origin, missing key)
+├── RefusedError                     understood, and not allowed (foreign Host or Origin)
+│   └── AuthenticationError          no API key, or none that is known
 ├── MachineError                     the machine is not as it must be
 │   ├── DataFolderError              a folder labkit must write to is not writable
 │   ├── DiskFullError                no room for what must be written; nothing is lost
@@ -19,6 +20,7 @@ LabkitError
 ├── IntegrityError                   bytes are not those that their hash promises
 ├── UnavailableError                 try again later
 │   ├── QueueFullError               knows after how many seconds to try again
+│   │   └── BudgetExceededError      the caller's own limit, not the machine's
 │   ├── NotReadyError                a model is still loading, or the server is draining
 │   ├── DownloadError                a transfer stopped; what arrived is kept
 │   └── ConnectionFailedError        nothing answers at the address
@@ -116,6 +118,10 @@ class RefusedError(LabkitError):
     """Understood, and not allowed."""
 
 
+class AuthenticationError(RefusedError):
+    """The request has no API key, or none that is known."""
+
+
 class MachineError(LabkitError):
     """The machine is not as it must be."""
 
@@ -162,6 +168,10 @@ class QueueFullError(UnavailableError):
     def __init__(self, message: str, *, retry_after_seconds: int, hint: str = "") -> None:
         super().__init__(message, hint=hint or f"try again in {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds
+
+
+class BudgetExceededError(QueueFullError):
+    """The caller's own limit is reached: requests or tokens in a minute or a day, or requests at once."""
 
 
 class NotReadyError(UnavailableError):

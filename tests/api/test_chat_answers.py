@@ -1,6 +1,6 @@
 import json
 
-from labkit.api.chat_answers import ChatChunks, completion, logprobs_object
+from labkit.api.chat_answers import ChatWire, completion, logprobs_object
 from labkit.api.figures import timings_object, usage_object
 from labkit.engine.types import Timings, Usage
 from labkit.worker.messages import Delta, LogprobEntry, TokenText, ToolCallDelta
@@ -20,7 +20,7 @@ def events(raw: bytes):
 
 
 def test_the_role_comes_with_the_first_text_and_the_finish_apart():
-    chunks = ChatChunks("m", "id", include_usage=False)
+    chunks = ChatWire("m", "id", include_usage=False)
     assert chunks.encode([Delta("r", num_tokens=1)]) == b""
     (first,) = events(chunks.encode([Delta("r", content="Hel")]))
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": "Hel"}
@@ -32,7 +32,7 @@ def test_the_role_comes_with_the_first_text_and_the_finish_apart():
 
 
 def test_usage_comes_in_a_chunk_of_its_own_when_asked_for():
-    chunks = ChatChunks("m", "id", include_usage=True)
+    chunks = ChatWire("m", "id", include_usage=True)
     (first,) = events(chunks.encode([Delta("r", content="a")]))
     assert first["usage"] is None
     finish, usage, done = events(chunks.encode([LAST]))
@@ -42,19 +42,19 @@ def test_usage_comes_in_a_chunk_of_its_own_when_asked_for():
 
 
 def test_an_answer_without_text_still_has_a_role():
-    finish, _ = events(ChatChunks("m", "id", include_usage=False).encode([LAST]))
+    finish, _ = events(ChatWire("m", "id", include_usage=False).encode([LAST]))
     assert finish["choices"][0]["delta"] == {"role": "assistant"}
 
 
 def test_every_chunk_has_the_same_head():
-    chunks = ChatChunks("m", "id", include_usage=False)
+    chunks = ChatWire("m", "id", include_usage=False)
     raw = chunks.encode([Delta("r", content="a"), Delta("r", content="b")]) + chunks.encode([LAST])
     heads = {(chunk["id"], chunk["model"], chunk["object"], chunk["created"]) for chunk in events(raw)[:-1]}
     assert len(heads) == 1
 
 
 def test_reasoning_is_written_under_both_names():
-    (chunk,) = events(ChatChunks("m", "id", include_usage=False).encode([Delta("r", reasoning="hm")]))
+    (chunk,) = events(ChatWire("m", "id", include_usage=False).encode([Delta("r", reasoning="hm")]))
     assert chunk["choices"][0]["delta"] == {"role": "assistant", "reasoning_content": "hm", "reasoning": "hm"}
 
 
@@ -83,7 +83,7 @@ def test_content_is_null_only_beside_tool_calls():
 
 
 def test_each_choice_has_a_role_first_and_none_comes_before_a_lower_one():
-    chunks = ChatChunks("m", "id", include_usage=False)
+    chunks = ChatWire("m", "id", include_usage=False)
     news = [Delta("r", content="c", choice=2, num_open=3), Delta("r", content="a", num_open=3)]
     found = [chunk["choices"][0] for chunk in events(chunks.encode(news))]
     assert [(choice["index"], choice["delta"].get("role"), choice["delta"]["content"]) for choice in found] == [
@@ -92,7 +92,7 @@ def test_each_choice_has_a_role_first_and_none_comes_before_a_lower_one():
 
 
 def test_only_the_last_choice_ends_the_stream():
-    chunks = ChatChunks("m", "id", include_usage=False)
+    chunks = ChatWire("m", "id", include_usage=False)
     first = chunks.encode([Delta("r", content="a", finish_reason="length", num_open=1)])
     assert b"[DONE]" not in first
     assert events(first)[-1]["choices"][0]["finish_reason"] == "length"
@@ -101,7 +101,7 @@ def test_only_the_last_choice_ends_the_stream():
 
 
 def test_a_tier_is_in_every_chunk_and_in_the_whole_answer():
-    chunks = ChatChunks("m", "id", include_usage=True, service_tier="flex")
+    chunks = ChatWire("m", "id", include_usage=True, service_tier="flex")
     raw = chunks.encode([Delta("r", content="a"), Delta("r", content="b"), LAST])
     assert {chunk["service_tier"] for chunk in events(raw)[:-1]} == {"flex"}
     assert completion("m", "id", [LAST], service_tier="flex")["service_tier"] == "flex"
@@ -110,7 +110,7 @@ def test_a_tier_is_in_every_chunk_and_in_the_whole_answer():
 
 def test_text_that_is_written_the_short_way_is_the_same_json():
     text = 'quotes " and \\ back\u2028slashes\n\x00 \x85 é 👋'
-    chunks = ChatChunks("m", "id", include_usage=True)
+    chunks = ChatWire("m", "id", include_usage=True)
     first, short = events(chunks.encode([Delta("r", content="a")]) + chunks.encode([Delta("r", content=text)]))
     long = {**first, "choices": [{**first["choices"][0], "delta": {"content": text}}]}
     assert short == long
@@ -131,7 +131,7 @@ def test_logprobs_have_openais_form():
         ],
         "refusal": None,
     }  # fmt: skip
-    chunks = ChatChunks("m", "id", include_usage=False)
+    chunks = ChatWire("m", "id", include_usage=False)
     chunks.encode([Delta("r", content="a")])
     (chunk,) = events(chunks.encode([Delta("r", content="b", logprobs=(entry,))]))
     assert len(chunk["choices"][0]["logprobs"]["content"]) == 1

@@ -22,10 +22,10 @@ def refused(**fields):
 
 def test_a_bare_request_takes_every_default_from_its_dataclass():
     parsed = call()
-    assert parsed.generate.sampling == SamplingOverrides()
-    assert parsed.generate.messages == ({"role": "user", "content": "hi"},)
+    assert parsed.operation.sampling == SamplingOverrides()
+    assert parsed.operation.messages == ({"role": "user", "content": "hi"},)
     assert (parsed.stream, parsed.include_usage, parsed.ignored) == (False, False, ())
-    assert (parsed.generate.max_tokens, parsed.generate.stop, parsed.generate.response_schema) == (None, (), None)
+    assert (parsed.operation.max_tokens, parsed.operation.stop, parsed.operation.response_schema) == (None, (), None)
 
 
 def test_every_sampling_field_is_honoured():
@@ -33,7 +33,7 @@ def test_every_sampling_field_is_honoured():
         "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "presence_penalty": 1,
         "frequency_penalty": -1, "repetition_penalty": 1.1, "seed": 7,
     }  # fmt: skip
-    sampling = call(**given, logit_bias={"12": -100}).generate.sampling
+    sampling = call(**given, logit_bias={"12": -100}).operation.sampling
     assert {name: getattr(sampling, name) for name in given} == given
     assert sampling.logit_bias == ((12, -100),)
 
@@ -65,11 +65,11 @@ def test_every_sampling_field_is_honoured():
     ],
 )  # fmt: skip
 def test_fields_reach_the_worker(fields, name, expected):
-    assert getattr(call(**fields).generate, name) == expected
+    assert getattr(call(**fields).operation, name) == expected
 
 
 def test_top_k_minus_one_keeps_all():
-    assert call(top_k=-1).generate.sampling.top_k == 0
+    assert call(top_k=-1).operation.sampling.top_k == 0
 
 
 @pytest.mark.parametrize(
@@ -135,17 +135,17 @@ def test_what_is_not_supported_may_be_sent_with_its_default(name, default):
 
 
 def test_n_is_a_number_of_choices_within_bounds():
-    assert call().generate.num_choices == 1
-    assert call(n=8).generate.num_choices == 8
+    assert call().operation.num_choices == 1
+    assert call(n=8).operation.num_choices == 8
     for wrong in (0, 9, True, "2", 1.5):
         assert refused(n=wrong).param == "n"
 
 
 def test_logprobs_and_their_alternatives():
-    assert call().generate.logprobs is None
-    assert call(logprobs=False, top_logprobs=0).generate.logprobs is None
-    assert call(logprobs=True).generate.logprobs == 0
-    assert call(logprobs=True, top_logprobs=20).generate.logprobs == 20
+    assert call().operation.logprobs is None
+    assert call(logprobs=False, top_logprobs=0).operation.logprobs is None
+    assert call(logprobs=True).operation.logprobs == 0
+    assert call(logprobs=True, top_logprobs=20).operation.logprobs == 20
     assert refused(logprobs=True, top_logprobs=21).param == "top_logprobs"
     assert refused(top_logprobs=3).param == "top_logprobs"
     assert refused(logprobs=3).param == "logprobs"
@@ -164,15 +164,15 @@ def test_logprobs_and_their_alternatives():
     ],
 )
 def test_llama_servers_sampling_fields_are_honoured_within_bounds(name, value, wrong):
-    assert getattr(call(**{name: value}).generate.sampling, name) == value
+    assert getattr(call(**{name: value}).operation.sampling, name) == value
     assert refused(**{name: wrong}).param == name
     assert refused(**{name: "0.5"}).param == name
 
 
 def test_llama_servers_names_of_the_penalties():
-    sampling = call(repeat_penalty=1.2, repeat_last_n=64).generate.sampling
+    sampling = call(repeat_penalty=1.2, repeat_last_n=64).operation.sampling
     assert (sampling.repetition_penalty, sampling.penalty_window) == (1.2, 64)
-    assert call(repeat_penalty=1.2, repetition_penalty=1.2).generate.sampling.repetition_penalty == 1.2
+    assert call(repeat_penalty=1.2, repetition_penalty=1.2).operation.sampling.repetition_penalty == 1.2
     assert refused(repeat_penalty=1.2, repetition_penalty=1.3).param == "repeat_penalty"
     assert refused(repeat_last_n=-1).param == "repeat_last_n"
     assert "repeat_last_n" in refused(dry_penalty_last_n=8).hint
@@ -183,29 +183,29 @@ def test_a_service_tier_is_a_lane_and_named_in_the_answer():
     tiers["priority"] = ("interactive", "priority")
     for tier, (lane, answered) in tiers.items():
         parsed = call(service_tier=tier)
-        assert (parsed.generate.lane, parsed.service_tier) == (lane, answered)
-    assert (call().generate.lane, call().service_tier) == ("normal", None)
+        assert (parsed.operation.lane, parsed.service_tier) == (lane, answered)
+    assert (call().operation.lane, call().service_tier) == ("normal", None)
     assert refused(service_tier="scale").param == "service_tier"
 
 
 def test_cache_prompt_false_asks_for_a_cold_run():
-    assert call().generate.reuse
-    assert not call(cache_prompt=False).generate.reuse
+    assert call().operation.reuse
+    assert not call(cache_prompt=False).operation.reuse
 
 
 def test_adapters_are_named_with_their_scales():
     parsed = call(lora=[{"name": "sql"}, {"name": "tone", "scale": 0.5}, {"name": "none", "scale": 0}])
-    assert parsed.generate.adapters == (AdapterUse("sql"), AdapterUse("tone", 0.5))
+    assert parsed.operation.adapters == (AdapterUse("sql"), AdapterUse("tone", 0.5))
     assert refused(lora=[{"id": 0}]).param == "lora[0].name"
     assert refused(lora=[{"name": "a"}, {"name": "a"}]).param == "lora"
 
 
 def test_grammar_regex_and_choice_are_constraints_and_only_one_of_them_at_a_time():
-    assert call(grammar='root ::= "a"').generate.constraint == Constraint("gbnf", 'root ::= "a"', "grammar")
-    assert call(guided_regex="a+").generate.constraint == Constraint("regex", "a+", "guided_regex")
-    choice = call(guided_choice=["yes", "no"]).generate.constraint
+    assert call(grammar='root ::= "a"').operation.constraint == Constraint("gbnf", 'root ::= "a"', "grammar")
+    assert call(guided_regex="a+").operation.constraint == Constraint("regex", "a+", "guided_regex")
+    choice = call(guided_choice=["yes", "no"]).operation.constraint
     assert choice == Constraint("choice", '["yes", "no"]', "guided_choice")
-    assert call(grammar="", guided_regex="").generate.constraint is None
+    assert call(grammar="", guided_regex="").operation.constraint is None
     assert refused(grammar="x", guided_regex="y").param == "grammar"
     assert refused(guided_regex="y", response_format={"type": "json_object"}).param == "guided_regex"
     assert refused(guided_choice=[]).param == "guided_choice"
@@ -245,7 +245,7 @@ def test_every_field_of_openai_is_known():
 def test_text_parts_are_joined_and_nulls_dropped():
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     message = {"role": "user", "content": parts, "name": None}
-    assert call(messages=[message]).generate.messages == ({"role": "user", "content": "a\nb"},)
+    assert call(messages=[message]).operation.messages == ({"role": "user", "content": "a\nb"},)
 
 
 def test_a_tool_round_trip_is_kept():
@@ -255,6 +255,6 @@ def test_a_tool_round_trip_is_kept():
         {"role": "assistant", "content": None, "tool_calls": [asked], "refusal": None, "audio": None},
         {"role": "tool", "tool_call_id": "c1", "content": "rain"},
     ]
-    sent = call(messages=messages).generate.messages
+    sent = call(messages=messages).operation.messages
     assert sent[1] == {"role": "assistant", "content": None, "tool_calls": [asked]}
     assert sent[2] == {"role": "tool", "tool_call_id": "c1", "content": "rain"}

@@ -3,7 +3,8 @@ import inspect
 import pytest
 
 from labkit import errors
-from labkit.api.errors import bug_envelope, envelope, response, status_of
+from labkit.api.error_responses import error_response
+from labkit.api.errors import BugError, envelope, status_of
 
 TREE = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.LabkitError)]
 
@@ -29,6 +30,8 @@ def test_every_error_has_a_status_and_an_envelope(kind):
         (errors.RequestTooLargeError(1), 413, "request_too_large"),
         (errors.UnsupportedContentError("no"), 415, "unsupported_content"),
         (errors.RefusedError("no"), 403, "refused"),
+        (errors.AuthenticationError("no"), 401, "authentication"),
+        (errors.BudgetExceededError("no", retry_after_seconds=3), 429, "budget_exceeded"),
         (errors.QueueFullError("full", retry_after_seconds=3), 429, "queue_full"),
         (errors.NotReadyError("no"), 503, "not_ready"),
         (errors.WorkerDiedError("no"), 502, "worker_died"),
@@ -42,7 +45,9 @@ def test_status_and_code(error, status, code):
 
 
 def test_a_full_queue_says_when_to_come_back():
-    assert response(errors.QueueFullError("full", retry_after_seconds=3)).headers["retry-after"] == "3"
+    assert (
+        error_response(errors.QueueFullError("full", retry_after_seconds=3), "/v1/models").headers["retry-after"] == "3"
+    )
 
 
 def test_a_context_error_names_both_numbers_and_the_field():
@@ -53,4 +58,4 @@ def test_a_context_error_names_both_numbers_and_the_field():
 
 
 def test_a_bug_tells_nothing_of_itself():
-    assert bug_envelope()["error"]["code"] == "internal_error"
+    assert envelope(BugError())["error"]["code"] == "internal_error"

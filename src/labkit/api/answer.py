@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 
 from starlette.types import Receive
 
+from labkit.api.observation import Observation
 from labkit.worker.messages import Delta
 
 _Result = TypeVar("_Result")
@@ -21,8 +22,9 @@ class Answer:
     An async generator that was never started skips its own clean-up when closed; this object does not.
     """
 
-    def __init__(self, deltas: AsyncGenerator[list[Delta], None]) -> None:
+    def __init__(self, deltas: AsyncGenerator[list[Delta], None], observation: Observation) -> None:
         self._deltas = deltas
+        self.observation = observation
         self._first: asyncio.Future[list[Delta]] | None = None
 
     async def wait_first(self, patience_seconds: float) -> None:
@@ -37,9 +39,11 @@ class Answer:
 
     async def __anext__(self) -> list[Delta]:
         if self._first is None:
-            return await anext(self._deltas)
-        deltas = await self._first
-        self._first = None
+            deltas = await anext(self._deltas)
+        else:
+            deltas = await self._first
+            self._first = None
+        self.observation.see(deltas)
         return deltas
 
     async def aclose(self) -> None:

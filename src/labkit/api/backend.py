@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from labkit.worker.messages import Capability, Delta, Embed, Embedded, Generate, Rerank
+from labkit.worker.messages import Capability, Delta, Embed, Embedded, Generation, Question, Reply, Rerank
 
-ModelState = Literal["loading", "ready", "restarting", "failed", "stopped"]
+ModelState = Literal["unloaded", "loading", "ready", "restarting", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,12 @@ class ModelCard:
         capabilities: what can be asked of it; () until it is loaded.
         vector_size: numbers of one embedding; None where it gives none.
         created: when this endpoint took it up, seconds since the epoch.
+        base: the model that an adapter changes, where this is one.
+        digest: sha256 of its file, where it is known.
+        family: its architecture ("qwen3").
+        chat_format: family that reads its answers; "" until it is loaded.
+        chat_template: whether it has one; None where that is unknown.
+        memory_bytes: what it takes while it is loaded, by the estimator.
     """
 
     name: str
@@ -36,11 +42,21 @@ class ModelCard:
     aliases: tuple[str, ...] = ()
     capabilities: tuple[Capability, ...] = ()
     vector_size: int | None = None
+    base: str | None = None
+    digest: str | None = None
+    family: str | None = None
+    chat_format: str = ""
+    chat_template: bool | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """How a model's worker is doing. `reason` says why it is not ready."""
+    """How a model's worker is doing. `reason` says why it is not ready.
+
+    `loaded_at` and `expires_at` are seconds since the epoch: since when it is loaded, and when it will be unloaded if
+    nobody asks it; None for never.
+    """
 
     state: ModelState
     reason: str = ""
@@ -48,6 +64,8 @@ class ModelHealth:
     num_waiting: int = 0
     last_step_age_seconds: float | None = None
     num_restarts: int = 0
+    loaded_at: float | None = None
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +94,7 @@ class ChatBackend(Protocol):
         """Figures by model name. Does not block."""
         ...
 
-    def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:
+    def generate(self, model: str, request: Generation) -> AsyncGenerator[list[Delta], None]:
         """Deltas of one answer; the last one has `finish_reason`, `usage` and `timings`.
 
         Each list holds all that is new: one delta, or as many as there are choices, or one for several steps when its
@@ -90,4 +108,19 @@ class ChatBackend(Protocol):
 
         Raises an error of labkit's tree. Cancelling the task cancels the request.
         """
+        ...
+
+    async def ask(self, model: str, question: Question) -> Reply:
+        """The reply to a question; never Refused, which is raised as the error it holds."""
+        ...
+
+    async def load(self, model: str, keep_alive_seconds: float | None = None) -> None:
+        """Load a model ahead of its first request, and set how long it stays without one.
+
+        None leaves that as it is, infinity keeps it until another needs its memory. Raises what loading raises.
+        """
+        ...
+
+    async def unload(self, model: str) -> None:
+        """Free a model's memory when its running requests are over. Nothing happens when it is not loaded."""
         ...

@@ -5,19 +5,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labkit.api import sse
+from labkit.api.errors import envelope
 from labkit.api.figures import timings_object, usage_object
+from labkit.errors import LabkitError
 from labkit.worker.merging import joined_tool_calls, merged
 from labkit.worker.messages import Delta, LogprobEntry, TokenText, ToolCallDelta
 
 
-class ChatChunks:
-    """Writes one streamed answer. No chunk comes before the first token; a choice's first one carries the role.
+class ChatWire:
+    """Writes one answer, streamed or whole.
+
+    In a stream no chunk comes before the first token; a choice's first one carries the role.
 
     Nearly every chunk is one piece of text, and all of it but the text is the same each time: that much is written
     once.
     """
 
+    media_type = sse.MEDIA_TYPE
+    ping = sse.PING
+
     def __init__(self, model: str, answer_id: str, *, include_usage: bool, service_tier: str | None = None) -> None:
+        self._identity = (model, answer_id, service_tier)
         self._head = _head(model, answer_id, "chat.completion.chunk", service_tier)
         self._include_usage = include_usage
         self._usage_field: dict[str, Any] = {"usage": None} if include_usage else {}
@@ -27,6 +35,15 @@ class ChatChunks:
     def encode(self, deltas: Sequence[Delta]) -> bytes:
         """Events for news, possibly none: text held back for a stop string is not news."""
         return b"".join([self._encode(delta) for delta in deltas])
+
+    def failure(self, error: LabkitError) -> bytes:
+        """One error event; it is the end of the stream."""
+        return sse.event(envelope(error))
+
+    def whole(self, deltas: list[Delta]) -> dict[str, Any]:
+        """The whole answer as one object."""
+        model, answer_id, service_tier = self._identity
+        return completion(model, answer_id, deltas, service_tier=service_tier)
 
     def _encode(self, delta: Delta) -> bytes:
         start = self._text_starts.get(delta.choice)

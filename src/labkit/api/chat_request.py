@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from labkit.api.asking import Call
 from labkit.api.schema_errors import explained
 from labkit.api.schemas.chat import MAX_STOP_BYTES, ChatCompletionBody, Message, NamedTool, Tool
 from labkit.api.schemas.fields import REFUSED, ignored_fields, refuse_ignored, refuse_unsupported
@@ -20,21 +21,19 @@ _SAMPLING = (
 # OpenAI's tiers: who waits for whom. "auto" and "default" are the same here.
 _LANES: dict[str | None, Lane] = {"priority": "interactive", "flex": "batch"}
 _TREATED = frozenset(ChatCompletionBody.model_fields) | frozenset(REFUSED)
+_SAID_ELSEWHERE = frozenset({"model", "messages"})
 _HONOURED_IN_MESSAGE = frozenset(Message.model_fields)
 
 
-@dataclass(frozen=True, slots=True)
-class ChatCall:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatCall(Call):
     """One chat completion: what to ask of which model, and how to write the answer.
 
     `service_tier` is the one that is used, where the client named one.
     """
 
-    model: str
-    generate: Generate
-    stream: bool
+    operation: Generate
     include_usage: bool
-    ignored: tuple[str, ...]
     service_tier: str | None = None
 
 
@@ -53,10 +52,11 @@ def parse_chat_call(body: dict[str, Any], request_id: str, *, strict: bool = Fal
         raise InvalidRequestError("stream_options is only for stream: true", param="stream_options")
     return ChatCall(
         model=parsed.model,
-        generate=_generate(parsed, request_id),
+        operation=_generate(parsed, request_id),
         stream=bool(parsed.stream),
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         ignored=ignored,
+        given={name: value for name, value in body.items() if name in _TREATED and name not in _SAID_ELSEWHERE},
         service_tier="default" if parsed.service_tier == "auto" else parsed.service_tier,
     )
 

@@ -3,10 +3,6 @@
 import re
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-
 from labkit import errors
 from labkit.errors import LabkitError
 
@@ -18,6 +14,7 @@ STATUS: dict[type[LabkitError], int] = {
     errors.RequestTooLargeError: 413,
     errors.UnsupportedContentError: 415,
     errors.RefusedError: 403,
+    errors.AuthenticationError: 401,
     errors.InsufficientMemoryError: 507,
     errors.DiskFullError: 507,
     errors.InvalidModelFileError: 503,
@@ -27,58 +24,54 @@ STATUS: dict[type[LabkitError], int] = {
     errors.WorkerDiedError: 502,
     errors.ModelLoadError: 503,
 }
-_TYPES = {403: "permission_error", 429: "rate_limit_error"}
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def status_of(error: LabkitError) -> int:
     """HTTP status of the nearest ancestor of `error` in the table."""
+    if isinstance(error, UnknownUrlError):
+        return error.status
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def envelope(error: LabkitError) -> dict[str, Any]:
-    """The error as OpenAI's clients expect it. The hint is part of the message: they show nothing else."""
-    status = status_of(error)
-    hint = f" ({error.hint})" if error.hint else ""
-    return _envelope(
-        status, error.message + hint, getattr(error, "param", None), getattr(error, "code", None) or _code(error)
-    )
+def message_of(error: LabkitError) -> str:
+    """What a client is told. The hint is part of it: clients show nothing else."""
+    return error.message + (f" ({error.hint})" if error.hint else "")
 
 
-def response(error: LabkitError) -> JSONResponse:
-    """The whole HTTP answer, with Retry-After where the error knows it."""
+def headers_of(error: LabkitError) -> dict[str, str]:
+    """Headers that go with the status: Retry-After where the error knows it, and how to authenticate."""
     wait = getattr(error, "retry_after_seconds", None)
-    headers = {"retry-after": str(wait)} if wait else None
-    return JSONResponse(envelope(error), status_code=status_of(error), headers=headers)
+    headers = {"retry-after": str(wait)} if wait else {}
+    return headers | ({"www-authenticate": "Bearer"} if isinstance(error, errors.AuthenticationError) else {})
 
 
-def bug_envelope() -> dict[str, Any]:
-    """What a client learns about an exception that is not ours: that it is a bug, and nothing of its text."""
-    return _envelope(500, "labkit has a bug here; the traceback is in the endpoint's log", None, "internal_error")
+def envelope(error: LabkitError) -> dict[str, Any]:
+    """The error as OpenAI's clients expect it."""
+    code = getattr(error, "code", None) or _code(error)
+    return _envelope(status_of(error), message_of(error), getattr(error, "param", None), code)
 
 
-async def on_labkit_error(_: Request, error: Exception) -> JSONResponse:
-    """Exception handler of the application for the error tree."""
-    assert isinstance(error, LabkitError)
-    return response(error)
+class BugError(LabkitError):
+    """An exception that is not ours: clients learn that it is a bug, and nothing of its text."""
+
+    def __init__(self) -> None:
+        super().__init__("labkit has a bug here; the traceback is in the endpoint's log")
+        self.code = "internal_error"
 
 
-async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
-    """Exception handler for what the router itself refuses: unknown path, wrong method."""
-    assert isinstance(error, HTTPException)
-    messages = {
-        404: f"there is no {request.method} {request.url.path} (this endpoint speaks the OpenAI API under /v1)",
-        405: f"{request.url.path} does not take {request.method}",
-    }
-    message = messages.get(error.status_code, str(error.detail))
-    code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    body = _envelope(error.status_code, message, None, code)
-    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+class UnknownUrlError(LabkitError):
+    """What the router itself refuses: unknown path, wrong method."""
 
-
-async def on_bug(_: Request, __: Exception) -> JSONResponse:
-    """Exception handler for everything else; starlette raises it again, and the server logs it."""
-    return JSONResponse(bug_envelope(), status_code=500)
+    def __init__(self, method: str, path: str, status: int, detail: str) -> None:
+        messages = {
+            404: f"there is no {method} {path} (this endpoint speaks the OpenAI API under /v1)",
+            405: f"{path} does not take {method}",
+        }
+        super().__init__(messages.get(status, detail))
+        self.status = status
+        self.code = {404: "unknown_url", 405: "method_not_allowed"}.get(status, "http_error")
 
 
 def _envelope(status: int, message: str, param: str | None, code: str) -> dict[str, Any]:

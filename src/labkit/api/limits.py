@@ -1,13 +1,12 @@
 """What a request must satisfy before any route sees it: where it comes from, what it carries, how large it is."""
 
-import uuid
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labkit.api import errors
 from labkit.api.body import receive_body
+from labkit.api.error_responses import error_response
 from labkit.errors import LabkitError, RefusedError, UnsupportedContentError
 from labkit.units import MIB
 
@@ -39,18 +38,7 @@ class LimitsMiddleware:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request. Every answer, ours or the application's, carries its request id."""
-        if scope["type"] != "http":
-            return
-        request_id = f"req-{uuid.uuid4().hex}"
-
-        async def tagged(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                headers["x-content-type-options"] = "nosniff"
-            await send(message)
-
+        """One request."""
         headers = Headers(scope=scope)
         try:
             check_origin(headers, scope["method"], self._limits.host_names)
@@ -59,9 +47,10 @@ class LimitsMiddleware:
                 body = await receive_body(headers, receive, self._limits.body_bytes, self._limits.body_seconds)
                 receive = _replayed(body, receive)
         except LabkitError as error:
-            await errors.response(error)(scope, receive, tagged)
+            scope["state"]["observation"].error = error
+            await error_response(error, scope["path"])(scope, receive, send)
         else:
-            await self._app(scope, receive, tagged)
+            await self._app(scope, receive, send)
 
 
 def check_origin(headers: Headers, method: str, host_names: frozenset[str]) -> None:

@@ -11,6 +11,13 @@ class ContentPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningPiece:
+    """What the model thought before it answered."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallPiece:
     """News of a tool call: `name` with its first piece, then argument JSON as it arrives."""
 
@@ -19,4 +26,4 @@ class ToolCallPiece:
     arguments: str = ""
 
 
-Piece = ContentPiece | ToolCallPiece
+Piece = ContentPiece | ReasoningPiece | ToolCallPiece

@@ -15,6 +15,7 @@ FinishReason = Literal["stop", "length", "cancelled"]
 ConstraintKind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
 Lane = Literal["interactive", "normal", "batch"]
 CacheTier = Literal["device", "host", "disk"]
+StopCause = Literal["end_of_generation", "stop_text", "stop_token", "max_tokens", "context_full", "constraint_complete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,14 @@ class GenerationRequest:
     Attributes:
         request_id: unique among the running ones.
         prompt: token ids, at least one, already with every special token.
-        max_tokens: None generates until the context is full.
+        max_tokens: None generates until the context is full; 0 only reads the prompt.
         stop: texts that end the answer and are cut off from it.
         ignore_eos: go on after an end-of-generation token (benchmarks).
         logprobs: log-probabilities of each token and this many alternatives; None computes none.
+        prompt_logprobs: the same for each token of the prompt but the first, which nothing predicts.
+        min_tokens: no end-of-generation token, and no stop, before so many.
+        stop_token_ids: tokens that end the answer, and are no part of its text.
+        show_control: control tokens are part of the text, for a reader who knows them.
         adapters: applied together; KV cells are shared only among requests with the same ones.
         tenant: KV cells are shared only among requests of one tenant.
         lane: interactive before normal before batch, for slots, prompts and preemption.
@@ -136,6 +141,10 @@ class GenerationRequest:
     tenant: str = ""
     lane: Lane = "normal"
     reuse: bool = True
+    prompt_logprobs: int | None = None
+    min_tokens: int = 0
+    stop_token_ids: tuple[int, ...] = ()
+    show_control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,7 @@ class Usage:
     Attributes:
         cached_tokens: of the prompt, not computed again; they came from `cached_from`.
         drafted_tokens, accepted_tokens: proposed by speculation, and those the model agreed with.
+        reasoning_tokens: of the completion, thought before the answer (known to whoever reads the text).
     """
 
     prompt_tokens: int
@@ -165,6 +175,26 @@ class Usage:
     cached_from: CacheTier | None = None
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What else was computed beside one request.
+
+    Attributes:
+        request_ids: others in the same forwards, the first 16 of them.
+        most: the largest number of others in one forward.
+        mean_batch: sequences in a forward, itself included, on average.
+        num_forwards: forwards it took part in.
+        num_preemptions: how often it gave its cells back and was computed again.
+    """
+
+    request_ids: tuple[str, ...] = ()
+    most: int = 0
+    mean_batch: float = 0.0
+    num_forwards: int = 0
+    num_preemptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +216,9 @@ class TokenEvent:
         text: new text, never half a character; may be empty.
         tokens: ids behind this step (held-back text may lag behind them); several where speculation succeeded.
         logprobs: one for each of `tokens`, where the request asked for them.
-        usage, timings: with the last event only.
+        prompt_logprobs: of the prompt's tokens from the second on, with the first event, where they were asked for.
+        stop_cause, stop_text: what ended it, and the stop text it ended at; with the last event only.
+        usage, timings, company: with the last event only.
     """
 
     request_id: str
@@ -197,6 +229,10 @@ class TokenEvent:
     error: Exception | None = None
     usage: Usage | None = None
     timings: Timings | None = None
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    stop_cause: StopCause | None = None
+    stop_text: str = ""
+    company: Company | None = None
 
     @property
     def is_last(self) -> bool:

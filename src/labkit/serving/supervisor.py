@@ -21,16 +21,23 @@ from labkit.serving.worker_process import WorkerProcess
 from labkit.worker.messages import (
     Cancel,
     Delta,
+    Detokenized,
     Embed,
     Embedded,
     FromWorker,
-    Generate,
+    Generation,
     LoadFailed,
     Pulse,
+    Question,
     Ready,
+    Refused,
+    Rendered,
+    Reply,
     Rerank,
     Shutdown,
     Step,
+    Tokenized,
+    TokenizerDescribed,
 )
 from labkit.worker.wire import restore_error
 
@@ -63,6 +70,7 @@ class Supervisor:
     def __init__(self, plan: WorkerPlan) -> None:
         self._plan = plan
         self._routes: dict[str, Route | VectorRoute] = {}
+        self._questions: dict[str, asyncio.Future[Reply]] = {}
         self._process: WorkerProcess | None = None
         self._life: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()  # ready, failed or stopped: nothing to wait for
@@ -112,7 +120,7 @@ class Supervisor:
             raise self._error or NotReadyError(f"'{self._plan.model}' was stopped while it was loading")
         return self.ready
 
-    async def generate(self, request: Generate) -> AsyncGenerator[list[Delta], None]:
+    async def generate(self, request: Generation) -> AsyncGenerator[list[Delta], None]:
         """News of one request; waits up to 10 s for a worker that is loading. Closing it cancels the request.
 
         Raises the request's error, WorkerDiedError when the process ends in mid-work, NotReadyError when there is
@@ -141,11 +149,22 @@ class Supervisor:
             if not route.is_over:
                 process.send_soon(Cancel(request.request_id))
 
+    async def ask(self, question: Question) -> Reply:
+        """The reply to a question; waits and raises as `generate` does."""
+        process = await self._ready_process()
+        route = self._questions[question.request_id] = asyncio.get_running_loop().create_future()
+        try:
+            await process.send(question)
+            return await route
+        finally:
+            del self._questions[question.request_id]
+
     def end_all(self, error: LabkitError) -> None:
         """End every running request with `error`, now."""
         for request_id, route in self._routes.items():
             if route.fail(error) and self._process:
                 self._process.send_soon(Cancel(request_id))
+        self._fail_questions(error)
 
     async def stop(self) -> None:
         """Let the worker leave, kill it after 3 s, and collect it. A model that is loading is killed at once."""
@@ -239,6 +258,7 @@ class Supervisor:
         )
         for route in self._routes.values():
             route.fail(died)
+        self._fail_questions(died)
         if delay is not None:
             self._error = self._error or WorkerDiedError(f"its worker {how}")
             self._unsettle()
@@ -259,6 +279,8 @@ class Supervisor:
                 vector_route = self._routes.get(request_id)
                 if isinstance(vector_route, VectorRoute):
                     vector_route.deliver(message)
+            case Tokenized() | Detokenized() | Rendered() | TokenizerDescribed() | Refused():
+                self._answer(message)
             case Pulse():
                 self._pulse = message
             case Ready() if self._state != "stopped":
@@ -267,6 +289,20 @@ class Supervisor:
                 self._settle("ready")
             case LoadFailed(error=info):
                 self._error = restore_error(info)
+
+    def _fail_questions(self, error: LabkitError) -> None:
+        for waiting in self._questions.values():
+            if not waiting.done():
+                waiting.set_exception(error)
+
+    def _answer(self, reply: Reply) -> None:
+        waiting = self._questions.get(reply.request_id)
+        if waiting is None or waiting.done():
+            return
+        if isinstance(reply, Refused):
+            waiting.set_exception(restore_error(reply.error))
+        else:
+            waiting.set_result(reply)
 
     def _deliver(self, delta: Delta) -> None:
         route = self._routes.get(delta.request_id)

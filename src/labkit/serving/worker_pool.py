@@ -9,7 +9,7 @@ from labkit.catalog import nearest
 from labkit.errors import LabkitError, ModelNotFoundError, NotReadyError
 from labkit.serving.plan import EndpointPlan
 from labkit.serving.supervisor import Supervisor
-from labkit.worker.messages import Delta, Embed, Embedded, Generate, Rerank
+from labkit.worker.messages import Delta, Embed, Embedded, Generation, Question, Reply, Rerank
 
 
 class WorkerPool:
@@ -49,13 +49,25 @@ class WorkerPool:
         """Figures of each worker."""
         return {name: supervisor.stats() for name, supervisor in self._supervisors.items()}
 
-    def generate(self, model: str, request: Generate) -> AsyncGenerator[list[Delta], None]:
+    def generate(self, model: str, request: Generation) -> AsyncGenerator[list[Delta], None]:
         """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
         return self._find(model).generate(request)
 
     async def embed(self, model: str, request: Embed | Rerank) -> list[Embedded]:
         """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
         return await self._find(model).embed(request)
+
+    async def ask(self, model: str, question: Question) -> Reply:
+        """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
+        return await self._find(model).ask(question)
+
+    async def load(self, model: str, keep_alive_seconds: float | None = None) -> None:
+        """See ChatBackend."""
+        self._find(model)
+
+    async def unload(self, model: str) -> None:
+        """See ChatBackend."""
+        self._find(model)
 
     def _find(self, model: str) -> Supervisor:
         supervisor = self._supervisors.get(self._aliases.get(model, model))

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 
-from labkit.chat import ContentPiece, Piece, ToolParser
+from labkit.chat import ContentPiece, Piece, ReasoningPiece, ToolCallPiece, ToolParser
 from labkit.engine.types import Timings, TokenEvent, Usage
 from labkit.errors import LabkitError, NativeError
 from labkit.worker.logprobs import HeldLogprobs
@@ -80,6 +80,7 @@ class Choice:
         return Delta(
             conversation.request_id,
             content="".join([piece.text for piece in pieces if isinstance(piece, ContentPiece)]),
+            reasoning="".join([piece.text for piece in pieces if isinstance(piece, ReasoningPiece)]),
             tool_calls=self._tool_calls(pieces),
             num_tokens=len(event.tokens),
             finish_reason=self._finish_reason(event),
@@ -93,7 +94,7 @@ class Choice:
     def _tool_calls(self, pieces: list[Piece]) -> tuple[ToolCallDelta, ...]:
         calls: list[ToolCallDelta] = []
         for piece in pieces:
-            if isinstance(piece, ContentPiece):
+            if not isinstance(piece, ToolCallPiece):
                 continue
             self._has_calls = True
             new_id = f"call_{secrets.token_hex(12)}" if piece.name is not None else None

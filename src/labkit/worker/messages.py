@@ -1,8 +1,9 @@
 """What the front and a worker say to each other: frozen values, JSON on the wire.
 
-Front -> worker: Generate, Embed, Rerank, Cancel, Shutdown. Worker -> front: Ready or LoadFailed once, then Step (one
-per engine step, with every sequence's news), Embedded and Pulse (liveness). A request that was sent ends with exactly
-one Delta or Embedded for which `is_last` is true.
+Front -> worker: Generate, Complete, Embed, Rerank, the questions (Tokenize, Detokenize, Render, DescribeTokenizer),
+Cancel, Shutdown. Worker -> front: Ready or LoadFailed once, then Step (one per engine step, with every sequence's
+news), Embedded, the answers to questions, and Pulse (liveness). A request that was sent ends with exactly one Delta,
+Embedded or answer for which `is_last` is true.
 
 The values are msgspec structs, written as arrays: one of them crosses the wire for every token.
 """
@@ -11,9 +12,20 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from labkit.engine.types import AdapterUse, Constraint, FinishReason, Lane, SamplingOverrides, Timings, Usage
+from labkit.engine.types import (
+    AdapterUse,
+    Constraint,
+    FinishReason,
+    Lane,
+    SamplingOverrides,
+    SamplingParams,
+    StopCause,
+    Timings,
+    Usage,
+)
 
-Capability = Literal["chat", "embeddings", "rerank"]
+Capability = Literal["chat", "completions", "embeddings", "rerank"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 WireFinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
@@ -25,18 +37,49 @@ class _Message(_Value, frozen=True, array_like=True, tag=True):
     """A whole message, told from others by its class name."""
 
 
-class Generate(_Message, frozen=True, array_like=True, tag=True):
+class _Generation(_Message, frozen=True, array_like=True, tag=True, kw_only=True):
+    """What every request for new text may ask.
+
+    Attributes:
+        max_tokens: None goes on until the context is full; 0 only reads the prompt.
+        min_tokens: no end-of-generation token before so many.
+        constraint: a language the whole answer must belong to.
+        num_choices: answers to generate from the one prompt; the seed of each is one above that of the one before.
+        logprobs: log-probabilities of each token and this many alternatives; None for none.
+        tenant: cells are shared only among requests of one tenant; "" is one of them.
+        reuse: take cells from the cache, and leave some there.
+        tell_prompt: put the prompt's text into the report; it holds what the client wrote.
+    """
+
+    sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
+    max_tokens: int | None = None
+    min_tokens: int = 0
+    stop: tuple[str, ...] = ()
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+    constraint: Constraint | None = None
+    num_choices: int = 1
+    logprobs: int | None = None
+    adapters: tuple[AdapterUse, ...] = ()
+    lane: Lane = "normal"
+    tenant: str = ""
+    reuse: bool = True
+    tell_prompt: bool = False
+
+
+class Generate(_Generation, frozen=True, array_like=True, tag=True):
     """Answer a conversation.
 
     Attributes:
         messages: OpenAI chat messages; `content` is text or None (parts are joined by the front), tool-call
             arguments are JSON text as clients send them.
-        tools: OpenAI tool definitions.
+        tools: OpenAI tool definitions; the ones that tool_choice does not allow are not among them.
         tool_choice: "auto", "none", "required", or the name of a tool after "name:".
-        response_schema: JSON schema the whole answer must satisfy; {} for any JSON object; None for free text.
-        constraint: any other language the whole answer must belong to; not beside response_schema.
-        num_choices: answers to generate from the one prompt; the seed of each is one above that of the one before.
-        logprobs: log-probabilities of each token and this many alternatives; None for none.
+        response_schema: JSON schema the whole answer must satisfy; {} for any JSON object; None for free text. Not
+            beside `constraint`.
+        reasoning_effort: how much the model may think before it answers; None leaves it to the template.
+        template_arguments: further variables for the template, such as {"enable_thinking": false}.
+        continue_final: the last message is the assistant's and its text is to be continued.
     """
 
     request_id: str
@@ -45,16 +88,25 @@ class Generate(_Message, frozen=True, array_like=True, tag=True):
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True
     response_schema: dict[str, Any] | None = None
-    sampling: SamplingOverrides = field(default_factory=SamplingOverrides)
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    ignore_eos: bool = False
-    constraint: Constraint | None = None
-    num_choices: int = 1
-    logprobs: int | None = None
-    adapters: tuple[AdapterUse, ...] = ()
-    lane: Lane = "normal"
-    reuse: bool = True
+    reasoning_effort: ReasoningEffort | None = None
+    template_arguments: dict[str, Any] = field(default_factory=dict)
+    continue_final: bool = False
+
+
+class Complete(_Generation, frozen=True, array_like=True, tag=True):
+    """Go on from a text, without a chat template.
+
+    Attributes:
+        prompt: a text (markers in it are read as tokens, and the model's opening token is put before it), or token ids
+            that are taken as they are.
+        suffix: text that follows what is to be written: fill in the middle, by the model's own tokens.
+        echo: give the prompt back before the answer, and, with `logprobs`, its tokens' log-probabilities.
+    """
+
+    request_id: str
+    prompt: str | tuple[int, ...]
+    suffix: str | None = None
+    echo: bool = False
 
 
 class Embed(_Message, frozen=True, array_like=True, tag=True):
@@ -78,6 +130,47 @@ class Rerank(_Message, frozen=True, array_like=True, tag=True):
     request_id: str
     query: str
     documents: tuple[str, ...]
+
+
+class Tokenize(_Message, frozen=True, array_like=True, tag=True):
+    """Which tokens a text has.
+
+    Attributes:
+        add_special: with the tokens the model puts around a text.
+        parse_special: markers in the text are read as tokens, not as text.
+        with_pieces: tell each token's bytes too.
+    """
+
+    request_id: str
+    text: str
+    add_special: bool = False
+    parse_special: bool = True
+    with_pieces: bool = False
+
+
+class Detokenize(_Message, frozen=True, array_like=True, tag=True):
+    """Which text tokens have, markers included."""
+
+    request_id: str
+    tokens: tuple[int, ...]
+
+
+class Render(_Message, frozen=True, array_like=True, tag=True):
+    """What a conversation becomes: the model's chat template applied, and its tokens counted. See Generate."""
+
+    request_id: str
+    messages: tuple[dict[str, Any], ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    reasoning_effort: ReasoningEffort | None = None
+    template_arguments: dict[str, Any] = field(default_factory=dict)
+    continue_final: bool = False
+    add_generation_prompt: bool = True
+
+
+class DescribeTokenizer(_Message, frozen=True, array_like=True, tag=True):
+    """What kind of tokenizer the model has."""
+
+    request_id: str
 
 
 class Cancel(_Message, frozen=True, array_like=True, tag=True):
@@ -124,6 +217,51 @@ class LogprobEntry(_Value, frozen=True, array_like=True):
     top: tuple[TokenText, ...] = ()
 
 
+class PromptTokens(_Value, frozen=True, array_like=True):
+    """The prompt, given back: its text, and where they were asked for its tokens with their log-probabilities.
+
+    The first entry is None: nothing comes before the first token, so nothing predicts it.
+    """
+
+    text: str
+    logprobs: tuple[LogprobEntry | None, ...] = ()
+    first: TokenText | None = None
+
+
+class Report(_Value, frozen=True, array_like=True):
+    """How one choice came to be, for `labkit explain`: everything the worker knows and a client may ask.
+
+    Attributes:
+        stop_cause: what ended it.
+        stop_text: the stop text it ended at.
+        sampling: what was used, defaults filled in.
+        message_tokens: tokens of each message in the rendered prompt, as (role, tokens); what belongs to none (markers,
+            tool definitions, the opening of the answer) is under "template".
+        prompt: the prompt's text, where tell_prompt asked for it.
+        companions: ids of other requests that were computed in the same forwards, the first 16.
+        most_companions: sequences beside it in the fullest of them.
+        mean_batch: sequences in a forward, itself included, on average.
+        num_forwards, num_preemptions: forwards that it took part in; how often it had to give its cells back.
+        constraint: the kind of language it was held to; "" for none.
+        constraint_seconds: time that compiling it took.
+        chat_format: family whose parser read the answer.
+    """
+
+    stop_cause: StopCause | None = None
+    stop_text: str = ""
+    sampling: SamplingParams | None = None
+    message_tokens: tuple[tuple[str, int], ...] = ()
+    prompt: str | None = None
+    companions: tuple[str, ...] = ()
+    most_companions: int = 0
+    mean_batch: float = 0.0
+    num_forwards: int = 0
+    num_preemptions: int = 0
+    constraint: str = ""
+    constraint_seconds: float = 0.0
+    chat_format: str = ""
+
+
 class Delta(_Value, frozen=True, array_like=True):
     """What one step (or several, when their reader was behind) did for one choice of a request.
 
@@ -133,6 +271,8 @@ class Delta(_Value, frozen=True, array_like=True):
         num_open: choices of the request that are not over after this.
         error: the whole request is over.
         usage, timings: of the whole request, with its last delta.
+        prompt: with the first delta of a choice, where the request asked for an echo.
+        report: of this choice, with its last delta.
     """
 
     request_id: str
@@ -147,6 +287,8 @@ class Delta(_Value, frozen=True, array_like=True):
     choice: int = 0
     num_open: int = 0
     logprobs: tuple[LogprobEntry, ...] = ()
+    prompt: PromptTokens | None = None
+    report: Report | None = None
 
     @property
     def is_last(self) -> bool:
@@ -176,11 +318,67 @@ class Embedded(_Message, frozen=True, array_like=True, tag=True):
         return self.finish_reason is not None or self.error is not None
 
 
+class _Reply(_Message, frozen=True, array_like=True, tag=True):
+    """The one answer to a question."""
+
+    @property
+    def is_last(self) -> bool:
+        """It is."""
+        return True
+
+
+class Tokenized(_Reply, frozen=True, array_like=True, tag=True):
+    """Tokens of a text; `pieces` holds each one's bytes where they were asked for."""
+
+    request_id: str
+    tokens: tuple[int, ...]
+    pieces: tuple[bytes, ...] = ()
+
+
+class Detokenized(_Reply, frozen=True, array_like=True, tag=True):
+    """Text of tokens."""
+
+    request_id: str
+    text: str
+
+
+class Rendered(_Reply, frozen=True, array_like=True, tag=True):
+    """A conversation as the model gets it."""
+
+    request_id: str
+    prompt: str
+    num_tokens: int
+
+
+class TokenizerDescribed(_Reply, frozen=True, array_like=True, tag=True):
+    """The tokenizer: llama.cpp's kind ("BPE", "SPM" ...), its special tokens by role ("bos": (1, "<s>")), the template.
+
+    `stop_token_ids` are those that end an answer.
+    """
+
+    request_id: str
+    kind: str
+    vocab_size: int
+    adds_bos: bool
+    adds_eos: bool
+    special_tokens: dict[str, tuple[int, str]]
+    stop_token_ids: tuple[int, ...] = ()
+    chat_template: str | None = None
+    chat_format: str = ""
+
+
+class Refused(_Reply, frozen=True, array_like=True, tag=True):
+    """There is no answer to a question."""
+
+    request_id: str
+    error: ErrorInfo
+
+
 class Ready(_Message, frozen=True, array_like=True, tag=True):
     """The model is loaded. Sizes in tokens or bytes; `description` is llama.cpp's ("qwen3 0.6B Q4_K - Medium").
 
     `context_tokens` is the most one conversation may have; the running ones share the KV cache.
-    `adapters` are the names of the loaded ones.
+    `adapters` are the names of the loaded ones; `chat_format` is the family that reads its answers.
     """
 
     description: str
@@ -196,6 +394,7 @@ class Ready(_Message, frozen=True, array_like=True, tag=True):
     adapters: tuple[str, ...] = ()
     capabilities: tuple[Capability, ...] = ("chat",)
     vector_size: int | None = None
+    chat_format: str = ""
 
 
 class LoadFailed(_Message, frozen=True, array_like=True, tag=True):
@@ -222,27 +421,8 @@ class Pulse(_Message, frozen=True, array_like=True, tag=True):
     engine: dict[str, Any] = field(default_factory=dict)
 
 
-FromFront = Generate | Embed | Rerank | Cancel | Shutdown
-FromWorker = Ready | LoadFailed | Step | Embedded | Pulse
-
-__all__ = [
-    "Cancel",
-    "Capability",
-    "Delta",
-    "Embed",
-    "Embedded",
-    "ErrorInfo",
-    "FinishReason",
-    "FromFront",
-    "FromWorker",
-    "Generate",
-    "LoadFailed",
-    "LogprobEntry",
-    "Pulse",
-    "Ready",
-    "Rerank",
-    "Shutdown",
-    "Step",
-    "TokenText",
-    "ToolCallDelta",
-]
+Generation = Generate | Complete
+Question = Tokenize | Detokenize | Render | DescribeTokenizer
+Reply = Tokenized | Detokenized | Rendered | TokenizerDescribed | Refused
+FromFront = Generation | Embed | Rerank | Question | Cancel | Shutdown
+FromWorker = Ready | LoadFailed | Step | Embedded | Reply | Pulse

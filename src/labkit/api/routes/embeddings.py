@@ -2,21 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from labkit.api.answer import ClientGoneError, unless_gone
-from labkit.api.backend import ChatBackend
+from labkit.api.asking import ignored_header, vectors
 from labkit.api.body import parse_object
 from labkit.api.embedding_answers import embedding_list, rerank_list
 from labkit.api.embedding_request import parse_embedding_call, parse_rerank_call
-from labkit.worker.messages import Embedded
-
-CLIENT_GONE_STATUS = 499  # nginx's; nobody reads it
 
 router = APIRouter()
 
@@ -24,12 +20,9 @@ router = APIRouter()
 @router.post("/v1/embeddings")
 async def create_embeddings(request: Request) -> Response:
     """A vector for each input. A client that leaves cancels its request."""
-    backend: ChatBackend = request.app.state.backend
     body = parse_object(await request.body())
     call = parse_embedding_call(body, f"embd-{uuid.uuid4().hex}", strict=_is_strict(request))
-    parts = await _parts(request, backend.embed(call.model, call.embed))
-    if parts is None:
-        return Response(status_code=CLIENT_GONE_STATUS)
+    parts = await vectors(request, call.model, call.embed, call.ignored)
     return await _answered(lambda: embedding_list(call, parts), call.ignored)
 
 
@@ -37,13 +30,10 @@ async def create_embeddings(request: Request) -> Response:
 @router.post("/rerank", include_in_schema=False)
 async def create_rerank(request: Request) -> Response:
     """Documents ordered by how well they answer the query. A client that leaves cancels its request."""
-    backend: ChatBackend = request.app.state.backend
     body = parse_object(await request.body())
     answer_id = f"rerank-{uuid.uuid4().hex}"
     call = parse_rerank_call(body, answer_id, strict=_is_strict(request))
-    parts = await _parts(request, backend.embed(call.model, call.rerank))
-    if parts is None:
-        return Response(status_code=CLIENT_GONE_STATUS)
+    parts = await vectors(request, call.model, call.rerank, call.ignored)
     return await _answered(lambda: rerank_list(call, answer_id, parts), call.ignored)
 
 
@@ -51,16 +41,7 @@ def _is_strict(request: Request) -> bool:
     return request.headers.get("x-labkit-strict") == "1"
 
 
-async def _parts(request: Request, work: Coroutine[Any, Any, list[Embedded]]) -> list[Embedded] | None:
-    """All parts of an answer; None when the client has left."""
-    try:
-        return await unless_gone(request.receive, work)
-    except ClientGoneError:
-        return None
-
-
 async def _answered(render: Callable[[], dict[str, Any]], ignored: tuple[str, ...]) -> Response:
     # In another thread: 2,048 vectors are some 40 MB of JSON, and other clients' tokens must not wait for it.
     body = await asyncio.to_thread(lambda: msgspec.json.encode(render()))
-    headers = {"x-labkit-ignored": ", ".join(ignored)[:1024]} if ignored else {}
-    return Response(body, headers=headers, media_type="application/json")
+    return Response(body, headers=ignored_header(ignored), media_type="application/json")

@@ -1,0 +1,62 @@
+"""The outermost layer: every request gets an id and an observation, and every answer the headers it must have."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from time import monotonic
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from labkit.api.observation import Caller, Observation, Observer
+
+_logger = logging.getLogger("labkit.api")
+NO_ROUTE = "(none)"
+
+
+class ExchangeMiddleware:
+    """Pure ASGI. Observers are told once of the start and once of the end, however the request ends."""
+
+    def __init__(self, app: ASGIApp, observers: Sequence[Observer] = ()) -> None:
+        self._app = app
+        self._observers = tuple(observers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        observation = Observation(
+            request_id=f"req-{uuid.uuid4().hex}",
+            method=scope["method"],
+            caller=Caller(address=(scope.get("client") or ("",))[0]),
+        )
+        scope.setdefault("state", {})["observation"] = observation
+
+        async def tagged(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                observation.status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = observation.request_id
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        self._tell("started", observation)
+        try:
+            await self._app(scope, receive, tagged)
+        finally:
+            observation.route = getattr(scope.get("route"), "path", NO_ROUTE)
+            observation.ended = monotonic()
+            self._tell("ended", observation)
+
+    def _tell(self, what: str, observation: Observation) -> None:
+        for observer in self._observers:
+            try:
+                getattr(observer, what)(observation)
+            except Exception:  # one that counts must never cost an answer
+                _logger.exception("%s failed over a request", type(observer).__name__)
+
+
+def observation_of(request: Request) -> Observation:
+    """The observation of a request that is being answered."""
+    return request.scope["state"]["observation"]
