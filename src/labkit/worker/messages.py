@@ -4,13 +4,11 @@ Front -> worker: Generate, Complete, Embed, Rerank, the questions (Tokenize, Det
 Cancel, Shutdown. Worker -> front: Ready or LoadFailed once, then Step (one per engine step, with every sequence's
 news), Embedded, the answers to questions, and Pulse (liveness). A request that was sent ends with exactly one Delta,
 Embedded or answer for which `is_last` is true.
-
-The values are msgspec structs, written as arrays: one of them crosses the wire for every token.
 """
 
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import field
 
 from labkit.engine.types import (
     AdapterUse,
@@ -23,21 +21,26 @@ from labkit.engine.types import (
     Timings,
     Usage,
 )
+from labkit.worker.questions import (
+    DescribeTokenizer,
+    Detokenize,
+    Detokenized,
+    Question,
+    Refused,
+    Render,
+    Rendered,
+    Reply,
+    Tokenize,
+    Tokenized,
+    TokenizerDescribed,
+)
+from labkit.worker.values import ErrorInfo, Message, ReasoningEffort, Value
 
 Capability = Literal["chat", "completions", "embeddings", "rerank"]
-ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 WireFinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
 
-class _Value(Struct, frozen=True, array_like=True):
-    """A part of a message."""
-
-
-class _Message(_Value, frozen=True, array_like=True, tag=True):
-    """A whole message, told from others by its class name."""
-
-
-class _Generation(_Message, frozen=True, array_like=True, tag=True, kw_only=True):
+class _Generation(Message, frozen=True, array_like=True, tag=True, kw_only=True):
     """What every request for new text may ask.
 
     Attributes:
@@ -109,7 +112,7 @@ class Complete(_Generation, frozen=True, array_like=True, tag=True):
     echo: bool = False
 
 
-class Embed(_Message, frozen=True, array_like=True, tag=True):
+class Embed(Message, frozen=True, array_like=True, tag=True):
     """Turn each input into a vector.
 
     Attributes:
@@ -124,7 +127,7 @@ class Embed(_Message, frozen=True, array_like=True, tag=True):
     normalize: bool = True
 
 
-class Rerank(_Message, frozen=True, array_like=True, tag=True):
+class Rerank(Message, frozen=True, array_like=True, tag=True):
     """Score each document by how well it answers the query."""
 
     request_id: str
@@ -132,58 +135,17 @@ class Rerank(_Message, frozen=True, array_like=True, tag=True):
     documents: tuple[str, ...]
 
 
-class Tokenize(_Message, frozen=True, array_like=True, tag=True):
-    """Which tokens a text has.
-
-    Attributes:
-        add_special: with the tokens the model puts around a text.
-        parse_special: markers in the text are read as tokens, not as text.
-        with_pieces: tell each token's bytes too.
-    """
-
-    request_id: str
-    text: str
-    add_special: bool = False
-    parse_special: bool = True
-    with_pieces: bool = False
-
-
-class Detokenize(_Message, frozen=True, array_like=True, tag=True):
-    """Which text tokens have, markers included."""
-
-    request_id: str
-    tokens: tuple[int, ...]
-
-
-class Render(_Message, frozen=True, array_like=True, tag=True):
-    """What a conversation becomes: the model's chat template applied, and its tokens counted. See Generate."""
-
-    request_id: str
-    messages: tuple[dict[str, Any], ...]
-    tools: tuple[dict[str, Any], ...] = ()
-    reasoning_effort: ReasoningEffort | None = None
-    template_arguments: dict[str, Any] = field(default_factory=dict)
-    continue_final: bool = False
-    add_generation_prompt: bool = True
-
-
-class DescribeTokenizer(_Message, frozen=True, array_like=True, tag=True):
-    """What kind of tokenizer the model has."""
-
-    request_id: str
-
-
-class Cancel(_Message, frozen=True, array_like=True, tag=True):
+class Cancel(Message, frozen=True, array_like=True, tag=True):
     """Stop a request; unknown ids are ignored (it may have ended meanwhile)."""
 
     request_id: str
 
 
-class Shutdown(_Message, frozen=True, array_like=True, tag=True):
+class Shutdown(Message, frozen=True, array_like=True, tag=True):
     """End every request with finish_reason "cancelled" and leave."""
 
 
-class ToolCallDelta(_Value, frozen=True, array_like=True):
+class ToolCallDelta(Value, frozen=True, array_like=True):
     """News of one tool call: `id` and `name` come with the first delta of an `index`, then argument text."""
 
     index: int
@@ -192,32 +154,21 @@ class ToolCallDelta(_Value, frozen=True, array_like=True):
     arguments: str = ""
 
 
-class ErrorInfo(_Value, frozen=True, array_like=True):
-    """An error of labkit's tree on the wire. `kind` is the class name in `labkit.errors`."""
-
-    kind: str
-    message: str
-    hint: str = ""
-    param: str | None = None
-    code: str | None = None
-    retry_after_seconds: int | None = None
-
-
-class TokenText(_Value, frozen=True, array_like=True):
+class TokenText(Value, frozen=True, array_like=True):
     """A token's bytes (part of a character, perhaps) and its natural log-probability."""
 
     bytes: bytes
     logprob: float
 
 
-class LogprobEntry(_Value, frozen=True, array_like=True):
+class LogprobEntry(Value, frozen=True, array_like=True):
     """The token that was chosen, and the most probable ones, best first, as many as were asked for."""
 
     chosen: TokenText
     top: tuple[TokenText, ...] = ()
 
 
-class PromptTokens(_Value, frozen=True, array_like=True):
+class PromptTokens(Value, frozen=True, array_like=True):
     """The prompt, given back: its text, and where they were asked for its tokens with their log-probabilities.
 
     The first entry is None: nothing comes before the first token, so nothing predicts it.
@@ -228,7 +179,7 @@ class PromptTokens(_Value, frozen=True, array_like=True):
     first: TokenText | None = None
 
 
-class Report(_Value, frozen=True, array_like=True):
+class Report(Value, frozen=True, array_like=True):
     """How one choice came to be, for `labkit explain`: everything the worker knows and a client may ask.
 
     Attributes:
@@ -262,7 +213,7 @@ class Report(_Value, frozen=True, array_like=True):
     chat_format: str = ""
 
 
-class Delta(_Value, frozen=True, array_like=True):
+class Delta(Value, frozen=True, array_like=True):
     """What one step (or several, when their reader was behind) did for one choice of a request.
 
     Attributes:
@@ -296,7 +247,7 @@ class Delta(_Value, frozen=True, array_like=True):
         return (self.finish_reason is not None and self.num_open == 0) or self.error is not None
 
 
-class Embedded(_Message, frozen=True, array_like=True, tag=True):
+class Embedded(Message, frozen=True, array_like=True, tag=True):
     """Results of one forward for an Embed or a Rerank; like a Delta, the last one says so.
 
     Attributes:
@@ -318,63 +269,7 @@ class Embedded(_Message, frozen=True, array_like=True, tag=True):
         return self.finish_reason is not None or self.error is not None
 
 
-class _Reply(_Message, frozen=True, array_like=True, tag=True):
-    """The one answer to a question."""
-
-    @property
-    def is_last(self) -> bool:
-        """It is."""
-        return True
-
-
-class Tokenized(_Reply, frozen=True, array_like=True, tag=True):
-    """Tokens of a text; `pieces` holds each one's bytes where they were asked for."""
-
-    request_id: str
-    tokens: tuple[int, ...]
-    pieces: tuple[bytes, ...] = ()
-
-
-class Detokenized(_Reply, frozen=True, array_like=True, tag=True):
-    """Text of tokens."""
-
-    request_id: str
-    text: str
-
-
-class Rendered(_Reply, frozen=True, array_like=True, tag=True):
-    """A conversation as the model gets it."""
-
-    request_id: str
-    prompt: str
-    num_tokens: int
-
-
-class TokenizerDescribed(_Reply, frozen=True, array_like=True, tag=True):
-    """The tokenizer: llama.cpp's kind ("BPE", "SPM" ...), its special tokens by role ("bos": (1, "<s>")), the template.
-
-    `stop_token_ids` are those that end an answer.
-    """
-
-    request_id: str
-    kind: str
-    vocab_size: int
-    adds_bos: bool
-    adds_eos: bool
-    special_tokens: dict[str, tuple[int, str]]
-    stop_token_ids: tuple[int, ...] = ()
-    chat_template: str | None = None
-    chat_format: str = ""
-
-
-class Refused(_Reply, frozen=True, array_like=True, tag=True):
-    """There is no answer to a question."""
-
-    request_id: str
-    error: ErrorInfo
-
-
-class Ready(_Message, frozen=True, array_like=True, tag=True):
+class Ready(Message, frozen=True, array_like=True, tag=True):
     """The model is loaded. Sizes in tokens or bytes; `description` is llama.cpp's ("qwen3 0.6B Q4_K - Medium").
 
     `context_tokens` is the most one conversation may have; the running ones share the KV cache.
@@ -397,19 +292,19 @@ class Ready(_Message, frozen=True, array_like=True, tag=True):
     chat_format: str = ""
 
 
-class LoadFailed(_Message, frozen=True, array_like=True, tag=True):
+class LoadFailed(Message, frozen=True, array_like=True, tag=True):
     """The model could not be loaded; the worker leaves after this."""
 
     error: ErrorInfo
 
 
-class Step(_Message, frozen=True, array_like=True, tag=True):
+class Step(Message, frozen=True, array_like=True, tag=True):
     """News of one engine step."""
 
     deltas: tuple[Delta, ...]
 
 
-class Pulse(_Message, frozen=True, array_like=True, tag=True):
+class Pulse(Message, frozen=True, array_like=True, tag=True):
     """Sign of life, every second: the age of the last step says whether a busy engine still moves.
 
     `engine` holds the engine's own statistics, by their names there.
@@ -422,7 +317,43 @@ class Pulse(_Message, frozen=True, array_like=True, tag=True):
 
 
 Generation = Generate | Complete
-Question = Tokenize | Detokenize | Render | DescribeTokenizer
-Reply = Tokenized | Detokenized | Rendered | TokenizerDescribed | Refused
 FromFront = Generation | Embed | Rerank | Question | Cancel | Shutdown
 FromWorker = Ready | LoadFailed | Step | Embedded | Reply | Pulse
+
+__all__ = [
+    "Cancel",
+    "Capability",
+    "Complete",
+    "Delta",
+    "DescribeTokenizer",
+    "Detokenize",
+    "Detokenized",
+    "Embed",
+    "Embedded",
+    "ErrorInfo",
+    "FinishReason",
+    "FromFront",
+    "FromWorker",
+    "Generate",
+    "Generation",
+    "LoadFailed",
+    "LogprobEntry",
+    "PromptTokens",
+    "Pulse",
+    "Question",
+    "Ready",
+    "ReasoningEffort",
+    "Refused",
+    "Render",
+    "Rendered",
+    "Reply",
+    "Report",
+    "Rerank",
+    "Shutdown",
+    "Step",
+    "TokenText",
+    "Tokenize",
+    "Tokenized",
+    "TokenizerDescribed",
+    "ToolCallDelta",
+]
