@@ -41,6 +41,7 @@ def serve(
     adapter: options.Adapters = None,
     embeddings: options.Embeddings = False,
     pooling: options.Pooling = None,
+    engine_kind: options.Engine = None,
     as_json: bool = typer.Option(False, "--json", help="When ready, print one JSON object with the URL."),
 ) -> None:
     """Serve models to OpenAI clients until Ctrl-C.
@@ -73,6 +74,7 @@ def serve(
         draft_model=draft_model and draft_model.absolute(),
         embeddings=embeddings or None,
         pooling=pooling,
+        engine=engine_kind,
     )
     plan = plan_endpoint(models, settings, host=host, port=port, engine=engine, adapters=_adapters(adapter))
     run_endpoint(plan, lambda event: _tell(event, as_json))

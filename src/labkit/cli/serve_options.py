@@ -88,3 +88,11 @@ Pooling = Annotated[
     PoolingKind | None,
     typer.Option(help="How token vectors become one (implies --embeddings).  [default: the model's]"),
 ]
+Engine = Annotated[
+    Literal["native", "echo"] | None,
+    typer.Option(
+        "--engine",
+        help="'echo' computes nothing, the answer is the prompt: for tests of clients.  [default: native]",
+        show_default=False,
+    ),
+]

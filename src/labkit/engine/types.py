@@ -14,6 +14,7 @@ DEFAULT_CELLS = 8192
 FinishReason = Literal["stop", "length", "cancelled"]
 ConstraintKind = Literal["json_object", "json_schema", "regex", "choice", "lark", "gbnf"]
 Lane = Literal["interactive", "normal", "batch"]
+EngineKind = Literal["native", "echo"]
 CacheTier = Literal["device", "host", "disk"]
 StopCause = Literal["end_of_generation", "stop_text", "stop_token", "max_tokens", "context_full", "constraint_complete"]
 
@@ -310,6 +311,7 @@ class EngineConfig:
         gpu_layers: layers on an accelerator, where the core has one; -1 for all.
         embeddings: give embeddings too, from a model that was made to generate; embedding models always do.
         pooling: how token vectors become one; None takes what the file says, or else "last" for causal models.
+        engine: "echo" computes nothing and answers with the prompt, to prove that nothing crosses between requests.
     """
 
     context_tokens: int | None = None
@@ -332,6 +334,7 @@ class EngineConfig:
     gpu_layers: int = -1
     embeddings: bool = False
     pooling: Pooling | None = None
+    engine: EngineKind = "native"
 
     def cells_for(self, trained_tokens: int | None) -> int:
         """KV cells of the context of a model that was trained for `trained_tokens` (None: unknown)."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labkit.engine.native.backend import NativeBackend
+from labkit.engine.native.echo_backend import EchoBackend
 from labkit.engine.native.embedding_backend import NativeEmbeddingBackend
 from labkit.engine.native.model import NativeModel
 from labkit.engine.types import EngineConfig
@@ -25,7 +26,7 @@ def open_session(path: Path, config: EngineConfig, outbox: Outbox, *, pid: int) 
     facts = embedding_facts(read_header(path))
     if facts.purpose is not None or config.pooling == "rank":
         return _embedding_session(path, config, facts, outbox, pid)
-    backend = NativeBackend(path, config)
+    backend = EchoBackend(path, config) if config.engine == "echo" else NativeBackend(path, config)
     try:
         desk = _desk(backend.model, config, facts, outbox)
         return Session(backend, outbox, config, pid=pid, desk=desk)
