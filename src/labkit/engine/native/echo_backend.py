@@ -68,7 +68,7 @@ class EchoBackend(NativeBackend):
         logits[book[-1] if book else 0] = SURE
         return logits
 
-    def forced_tokens(self, request_id: str) -> tuple[int, ...]:
+    def forced_tokens(self, request_id: str) -> tuple[int, ...]:  # noqa: ARG002
         """See Backend.forced_tokens."""
         return ()
 
