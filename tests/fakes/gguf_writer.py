@@ -18,6 +18,9 @@ class Typed:
     def __init__(self, kind, value, element=None):
         self.kind, self.value, self.element = kind, value, element
 
+    def __repr__(self):
+        return f"{self.value} of type {self.kind}"  # names of tests: the same in every process
+
 
 def uint32s(values):
     return Typed(ARRAY, list(values), UINT32)
