@@ -1,0 +1,1 @@
+"""Clients of every temper for a long run against one endpoint, and what must hold meanwhile."""
