@@ -56,6 +56,11 @@ class Settings:
         return self.data_folder / "measurements"
 
     @property
+    def access_folder(self) -> Path:
+        """API keys (as hashes) and the ledger of what was used; readable by the user alone."""
+        return self.data_folder / "access"
+
+    @property
     def prefixes_folder(self) -> Path:
         """KV cells of prompts that a later run may find again; anything in it may be deleted."""
         return self.data_folder / "prefixes"

@@ -1,11 +1,13 @@
 """What an endpoint is asked to run: which models, how large, at which address."""
 
+import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.access.policy import AccessPolicy
 from labkit.api.backend import ModelCard
 from labkit.engine.types import EngineConfig
 from labkit.estimate import ModelEstimate
@@ -14,7 +16,7 @@ from labkit.model import ModelRef
 from labkit.serving.logs import worker_log_path
 from labkit.serving.restart_policy import RestartPolicy
 from labkit.serving.supervisor import WorkerPlan
-from labkit.settings import DEFAULT_HOST, DEFAULT_PORT
+from labkit.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 from labkit.units import MIB
 from labkit.worker.options import options_of
 
@@ -22,6 +24,25 @@ from labkit.worker.options import options_of
 WORKER_PROGRAM = (sys.executable, "-P", "-m", "labkit.worker")
 SLOWEST_LOAD_BYTES_PER_SECOND = 20 * MIB
 SHORTEST_LOAD_LIMIT_SECONDS = 60.0
+KEEP_ALIVE_SECONDS = 300.0
+ROOM_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """How one model is served, where that differs from the endpoint's other models.
+
+    Attributes:
+        engine: None is the endpoint's.
+        adapters: names and files of LoRA adapters; each is a model of its own to clients.
+        stays: loaded at the start; not unloaded for want of requests, nor for another model.
+        keep_alive_seconds: None is the endpoint's.
+    """
+
+    engine: EngineConfig | None = None
+    adapters: tuple[tuple[str, Path], ...] = ()
+    stays: bool = False
+    keep_alive_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +52,29 @@ class ServedModel:
     Attributes:
         aliases: names that clients may also use.
         estimate: the memory it will take; None before it was looked at.
+        digest: sha256 of its file, where it is known.
+        engine, adapters, stays, keep_alive_seconds: see ModelOptions.
     """
 
     ref: ModelRef
     facts: FileFacts
     aliases: tuple[str, ...] = ()
     estimate: ModelEstimate | None = None
+    digest: str | None = None
+    engine: EngineConfig | None = None
+    adapters: tuple[tuple[str, Path], ...] = ()
+    stays: bool = True
+    keep_alive_seconds: float | None = None
+
+    def with_options(self, options: ModelOptions) -> "ServedModel":
+        """The same model, served in another way."""
+        return dataclasses.replace(
+            self,
+            engine=options.engine,
+            adapters=options.adapters,
+            stays=options.stays,
+            keep_alive_seconds=options.keep_alive_seconds,
+        )
 
     def card(self) -> ModelCard:
         """What clients may know before it is loaded."""
@@ -50,6 +88,9 @@ class ServedModel:
             quantization=self.facts.quantization,
             license=self.ref.license or self.facts.license,
             aliases=self.aliases,
+            digest=self.digest,
+            family=shape.architecture,
+            chat_template=self.facts.has_chat_template,
         )
 
 
@@ -58,12 +99,19 @@ class EndpointPlan:
     """One endpoint.
 
     Attributes:
+        models: those that are known from the start.
         port: 0 takes any free one.
         logs_folder: must exist and be writable.
-        engine: size of each model's engine.
+        engine: size of each model's engine that has none of its own.
         drain_seconds: how long running answers may go on after the first signal to stop.
         worker_program: what runs a worker; its arguments follow.
-        adapters: names and files of LoRA adapters; only for an endpoint of one model.
+        aliases: further names, each of a model or of an adapter.
+        keep_alive_seconds: how long a model that does not stay is kept without a request.
+        memory_limit_bytes: most that all models may take together; None for what the machine has.
+        room_seconds: how long a request waits for models in use to make room for its own.
+        settings: where models of the store are found, and accelerators are looked for; None looks nowhere.
+        whole_store: every model on this machine can be asked for, also one that is pulled later.
+        options: of models that are found later, by name.
     """
 
     models: tuple[ServedModel, ...]
@@ -74,18 +122,23 @@ class EndpointPlan:
     restart: RestartPolicy = field(default_factory=RestartPolicy)
     drain_seconds: float = 30.0
     worker_program: Sequence[str] = WORKER_PROGRAM
-    adapters: tuple[tuple[str, Path], ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS
+    memory_limit_bytes: int | None = None
+    room_seconds: float = ROOM_SECONDS
+    settings: Settings | None = None
+    whole_store: bool = False
+    options: Mapping[str, ModelOptions] = field(default_factory=dict)
 
     def worker(self, model: ServedModel) -> WorkerPlan:
         """How the worker of one of the models is started."""
         load_seconds = SHORTEST_LOAD_LIMIT_SECONDS + model.facts.file_bytes / SLOWEST_LOAD_BYTES_PER_SECOND
+        options = options_of(model.engine or self.engine)
+        adapters = (f"--adapter={name}={path.absolute()}" for name, path in model.adapters)
         return WorkerPlan(
             model=model.ref.name,
-            command=(*self.worker_program, str(model.ref.path.absolute()), *options_of(self.engine), *self._adapters()),
+            command=(*self.worker_program, str(model.ref.path.absolute()), *options, *adapters),
             log_path=worker_log_path(self.logs_folder, model.ref.name),
             load_seconds=load_seconds,
             restart=self.restart,
         )
-
-    def _adapters(self) -> tuple[str, ...]:
-        return tuple(f"--adapter={name}={path.absolute()}" for name, path in self.adapters)
