@@ -200,7 +200,7 @@ class Embedder:
     def _on_failure(self, packed: Sequence[PackedInput], error: NativeError) -> None:
         """Fail the request that is to blame: requests that only shared its forward are computed one by one."""
         if len({one.request_id for one in packed}) == 1:
-            logger.error("a forward failed: %s", error.message)
+            logger.error("a forward failed: %s (%s)", error.message, packed[0].request_id)
             self._end(self._running[packed[0].request_id], error=error)
             return
         for one in packed:

@@ -271,6 +271,7 @@ class Loop:
             self._interruptible = frozenset()
         self._cost.observe(plan.num_tokens, self._clock() - started)
         self._counters.num_steps += 1
+        self._counters.num_sequences += len(plan.spans)
         return True
 
     def _worth_interrupting(self, plan: BatchPlan) -> frozenset[str]:
@@ -293,7 +294,7 @@ class Loop:
         if isinstance(error, ForwardInterruptedError):
             self._counters.interruptions += 1
             return
-        logger.error("a forward of %d sequences failed: %s", len(plan.spans), error)
+        logger.error("a forward failed: %s (%s)", error, [span.sequence.request.request_id for span in plan.spans])
         if len(plan.spans) == 1:
             self._fail(plan.spans[0].sequence, error)
         else:

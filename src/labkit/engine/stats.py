@@ -14,9 +14,11 @@ class Counters:
         device_hits, host_hits, disk_hits: prompts that found a beginning in each tier.
         drafted_tokens, accepted_tokens: proposed by speculation, and those the model agreed with.
         audited, audit_failures: cache hits computed again cold, and those whose logits were not the same.
+        num_steps, num_sequences: forwards, and the sequences in them, summed.
     """
 
     num_steps: int = 0
+    num_sequences: int = 0
     finished: int = 0
     failed: int = 0
     preemptions: int = 0
