@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from labkit.api.chat_request import parse_chat_call
@@ -209,6 +211,104 @@ def test_grammar_regex_and_choice_are_constraints_and_only_one_of_them_at_a_time
     assert refused(grammar="x", guided_regex="y").param == "grammar"
     assert refused(guided_regex="y", response_format={"type": "json_object"}).param == "guided_regex"
     assert refused(guided_choice=[]).param == "guided_choice"
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"guided_json": SCHEMA},
+        {"guided_json": json.dumps(SCHEMA)},
+        {"json_schema": SCHEMA},
+        {"structured_outputs": {"json": SCHEMA}},
+        {"response_format": {"type": "json_object", "schema": SCHEMA}},
+        {"response_format": {"type": "json_schema", "schema": SCHEMA}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}},
+    ],
+)
+def test_a_schema_may_come_in_any_of_its_fields(fields):
+    assert call(**fields).operation.response_schema == SCHEMA
+    assert call(**fields).operation.constraint is None
+    assert call(**fields).ignored == ()
+
+
+def test_vllms_structured_outputs():
+    def constraint(**wanted):
+        return call(structured_outputs=wanted).operation.constraint
+
+    assert constraint(regex="a+") == Constraint("regex", "a+", "structured_outputs.regex")
+    assert constraint(choice=["a"]) == Constraint("choice", '["a"]', "structured_outputs.choice")
+    assert constraint(grammar="root") == Constraint("gbnf", "root", "structured_outputs.grammar")
+    assert call(structured_outputs={"json_object": True}).operation.response_schema == {}
+    assert refused(structured_outputs={"json": SCHEMA, "regex": "a"}).param == "structured_outputs.json"
+    assert refused(structured_outputs={"regex": "a"}, guided_json=SCHEMA).param == "guided_json"
+    assert refused(guided_json="[1]").param == "guided_json"
+    assert refused(guided_json="{").param == "guided_json"
+    assert call(structured_outputs={"regex": "a", "whitespace_pattern": "x"}).ignored == (
+        "structured_outputs.whitespace_pattern",
+    )
+
+
+def test_allowed_tools_narrow_the_tools_down():
+    other = {"type": "function", "function": {"name": "news"}}
+
+    def choose(mode, *names):
+        tools = [{"type": "function", "function": {"name": name}} for name in names]
+        choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+        return {"tools": [TOOL, other], "tool_choice": choice}
+
+    asked = call(**choose("required", "news")).operation
+    assert (asked.tool_choice, asked.tools) == ("required", (other,))
+    assert call(**choose("auto", "news", "weather")).operation.tools == (TOOL, other)
+    assert refused(**choose("auto", "sun")).param == "tool_choice.allowed_tools.tools"
+    assert refused(**choose("none", "news")).param == "tool_choice.allowed_tools.mode"
+
+
+def test_thinking_and_the_template():
+    asked = call(reasoning_effort="high", chat_template_kwargs={"enable_thinking": False}).operation
+    assert (asked.reasoning_effort, asked.template_arguments) == ("high", {"enable_thinking": False})
+    assert refused(reasoning_effort="huge").param == "reasoning_effort"
+    assert refused(chat_template_kwargs={"messages": []}).param == "chat_template_kwargs.messages"
+
+
+def test_a_final_message_can_be_continued():
+    begun = [USER, {"role": "assistant", "content": "Once"}]
+    assert not call(messages=begun).operation.continue_final
+    assert call(messages=begun, continue_final_message=True, add_generation_prompt=False).operation.continue_final
+    assert call(messages=begun, continue_final_message=True).operation.continue_final
+    wrong = {"continue_final_message": True, "add_generation_prompt": True}
+    assert refused(messages=begun, **wrong).param == "continue_final_message"
+    assert refused(continue_final_message=True).param == "continue_final_message"
+    assert refused(add_generation_prompt=False).param == "add_generation_prompt"
+
+
+def test_ends_by_number():
+    asked = call(min_tokens=3, max_tokens=3, stop_token_ids=[7, 9]).operation
+    assert (asked.min_tokens, asked.stop_token_ids) == (3, (7, 9))
+    assert refused(min_tokens=4, max_tokens=3).param == "min_tokens"
+    assert refused(stop_token_ids=[-1]).param == "stop_token_ids[0]"
+
+
+def test_reasoning_comes_back_under_either_name():
+    def first(**fields):
+        return call(messages=[{"role": "assistant", "content": "x", **fields}]).operation.messages[0]
+
+    assert first(reasoning="hm") == first(reasoning_content="hm")
+    assert first(reasoning="hm")["reasoning_content"] == "hm"
+
+
+def test_unknown_fields_are_named_at_any_depth():
+    parsed = call(
+        stream=True, stream_options={"include_usage": True, "continuous_usage_stats": True},
+        tools=[{"type": "function", "function": {"name": "f", "colour": 1}, "cache_control": {}}],
+        response_format={"type": "text", "indent": 2},
+    )  # fmt: skip
+    assert parsed.ignored == (
+        "response_format.indent", "stream_options.continuous_usage_stats", "tools[].cache_control",
+        "tools[].function.colour",
+    )  # fmt: skip
 
 
 def test_harmless_and_unknown_fields_are_named():

@@ -8,6 +8,7 @@ TIMINGS = Timings(queue_seconds=0.5, prefill_seconds=0.1, decode_seconds=0.2)
 def test_usage_has_openais_names():
     assert usage_object(USAGE) == {
         "prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14, "prompt_tokens_details": {"cached_tokens": 6},
+        "completion_tokens_details": {"reasoning_tokens": 0},
     }  # fmt: skip
     assert usage_object(None) is None
 

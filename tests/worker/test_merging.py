@@ -1,6 +1,6 @@
 from labkit.engine.types import Usage
 from labkit.worker.merging import joined_tool_calls, merged
-from labkit.worker.messages import Delta, ErrorInfo, LogprobEntry, TokenText, ToolCallDelta
+from labkit.worker.messages import Delta, ErrorInfo, LogprobEntry, PromptTokens, Report, TokenText, ToolCallDelta
 
 ENTRY = LogprobEntry(TokenText(b"a", -1.0))
 
@@ -26,6 +26,12 @@ def test_news_of_one_choice_is_one_delta_with_nothing_lost():
             logprobs=(ENTRY, ENTRY),
         )
     ]
+
+
+def test_the_echo_comes_first_and_the_report_last():
+    echo, report = PromptTokens("to be"), Report(stop_cause="max_tokens")
+    parts = [Delta("r", prompt=echo), Delta("r", content="x"), Delta("r", finish_reason="length", report=report)]
+    assert merged(parts) == [Delta("r", content="x", finish_reason="length", prompt=echo, report=report)]
 
 
 def test_choices_and_requests_stay_apart_and_the_last_delta_stays_last():

@@ -9,14 +9,24 @@ _BRANCHES = frozenset({"str", "int", "float", "bool", "list", "dict", "literal",
 
 
 def explained(error: ValidationError) -> InvalidRequestError:
-    """The first problem in the caller's own terms: where, and what is wrong with it."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    """The first problem in the caller's own terms: where, and what is wrong with it.
+
+    Where a value may have several shapes, the caller most probably meant the one that fits to the greatest depth.
+    """
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [_place(problem["loc"]) for problem in problems]
+    place = max((one for one in places if one.startswith(places[0])), key=len)
+    found = problems[places.index(place)]
+    code = "missing_required_parameter" if found["type"] == "missing" else "invalid_value"
+    message = f"{place} is missing" if found["type"] == "missing" else f"{place}: {found['msg']}"
+    return InvalidRequestError(message, param=place or None, code=code)
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
     place = ""
-    for step in first["loc"]:
+    for step in steps:
         if isinstance(step, int):
             place += f"[{step}]"
         elif step.isidentifier() and step[0].islower() and step not in _BRANCHES:
             place += f".{step}" if place else step
-    code = "missing_required_parameter" if first["type"] == "missing" else "invalid_value"
-    message = f"{place} is missing" if first["type"] == "missing" else f"{place}: {first['msg']}"
-    return InvalidRequestError(message, param=place or None, code=code)
+    return place

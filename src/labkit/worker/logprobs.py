@@ -40,4 +40,4 @@ class HeldLogprobs:
         return LogprobEntry(chosen, tuple(self._token(token, logprob) for token, logprob in found.top))
 
     def _token(self, token: int, logprob: float) -> TokenText:
-        return TokenText(self._piece(token), logprob if math.isfinite(logprob) else LEAST_LOGPROB)
+        return TokenText(self._piece(token), logprob if math.isfinite(logprob) else LEAST_LOGPROB, token)

@@ -53,4 +53,6 @@ def _joined(deltas: list[Delta]) -> Delta:
         choice=last.choice,
         num_open=last.num_open,
         logprobs=tuple(chain.from_iterable(delta.logprobs for delta in deltas)),
+        prompt=next((delta.prompt for delta in deltas if delta.prompt is not None), None),
+        report=last.report,
     )

@@ -155,10 +155,11 @@ class ToolCallDelta(Value, frozen=True, array_like=True):
 
 
 class TokenText(Value, frozen=True, array_like=True):
-    """A token's bytes (part of a character, perhaps) and its natural log-probability."""
+    """A token's bytes (part of a character, perhaps), its natural log-probability, and its id in the vocabulary."""
 
     bytes: bytes
     logprob: float
+    id: int = -1
 
 
 class LogprobEntry(Value, frozen=True, array_like=True):
