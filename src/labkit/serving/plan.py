@@ -112,6 +112,7 @@ class EndpointPlan:
         settings: where models of the store are found, and accelerators are looked for; None looks nowhere.
         whole_store: every model on this machine can be asked for, also one that is pulled later.
         options: of models that are found later, by name.
+        access: who may use it, and what is kept of that.
     """
 
     models: tuple[ServedModel, ...]
@@ -129,6 +130,7 @@ class EndpointPlan:
     settings: Settings | None = None
     whole_store: bool = False
     options: Mapping[str, ModelOptions] = field(default_factory=dict)
+    access: AccessPolicy = field(default_factory=AccessPolicy)
 
     def worker(self, model: ServedModel) -> WorkerPlan:
         """How the worker of one of the models is started."""
