@@ -5,6 +5,8 @@ LabkitError
 │   ├── InvalidRequestError          a field of a request (`param`), with a machine-readable `code`
 │   │   └── ContextLengthExceededError
 │   ├── ModelNotFoundError           no such model; knows the nearest names
+│   ├── RequestNotFoundError         no request of that id is remembered, or it is another caller's
+│   ├── ResponseNotFoundError        no response of that id is stored, or it is another caller's
 │   ├── RecipeError                  a recipe file that does not validate; lists every problem at once
 │   ├── RequestTooLargeError         a body over the limit
 │   └── UnsupportedContentError      a body that is not plain JSON
@@ -88,6 +90,23 @@ class ModelNotFoundError(InputError):
         super().__init__(message or f"there is no model named '{name}'", hint=hint or suggestion)
         self.name = name
         self.nearest = nearest
+
+
+class RequestNotFoundError(InputError):
+    """No request of that id is remembered: it is too old, it never came, or it is another caller's."""
+
+    def __init__(self, request_id: str, *, hint: str = "") -> None:
+        super().__init__(f"no request '{request_id}' is remembered", hint=hint or "see what is, with: labkit explain")
+
+
+class ResponseNotFoundError(InputError):
+    """No response of that id is stored, or it is another caller's."""
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"there is no stored response {response_id[:80]!r}",
+            hint="it was made with store: false, deleted, pushed out by newer ones, or the endpoint was restarted",
+        )
 
 
 class RecipeError(InputError):

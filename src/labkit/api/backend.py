@@ -72,11 +72,13 @@ class ModelHealth:
 class ModelStats:
     """What a model's worker last said of itself; a second old at most while it is ready.
 
-    `engine` has the fields of `labkit.engine.stats.EngineStats`, counters since the worker's start among them.
+    `engine` has the fields of `labkit.engine.stats.EngineStats`, counters since the worker's start among them;
+    `pid` is the worker's, None where there is none.
     """
 
     health: ModelHealth
     engine: dict[str, Any]
+    pid: int | None = None
 
 
 class ChatBackend(Protocol):

@@ -11,6 +11,8 @@ STATUS: dict[type[LabkitError], int] = {
     LabkitError: 500,
     errors.InputError: 400,
     errors.ModelNotFoundError: 404,
+    errors.RequestNotFoundError: 404,
+    errors.ResponseNotFoundError: 404,
     errors.RequestTooLargeError: 413,
     errors.UnsupportedContentError: 415,
     errors.RefusedError: 403,

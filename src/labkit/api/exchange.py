@@ -13,6 +13,7 @@ from labkit.api.observation import Caller, Observation, Observer
 
 _logger = logging.getLogger("labkit.api")
 NO_ROUTE = "(none)"
+_TRACE_HEADERS = (b"traceparent", b"tracestate")
 
 
 class ExchangeMiddleware:
@@ -30,6 +31,10 @@ class ExchangeMiddleware:
             request_id=f"req-{uuid.uuid4().hex}",
             method=scope["method"],
             caller=Caller(address=(scope.get("client") or ("",))[0]),
+            server=scope.get("server"),
+            trace_context={
+                name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_HEADERS
+            },
         )
         scope.setdefault("state", {})["observation"] = observation
 

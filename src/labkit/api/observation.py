@@ -48,6 +48,9 @@ class Observation:
         operation: what the worker was asked; None when it never came to that.
         first_token, last_token: when the first and the last piece of the answer came.
         gaps: seconds between pieces of the answer, for streams and whole answers alike.
+        trace_context: the W3C headers of the trace that the request is part of; {} for none.
+        server: address and port that it came to.
+        kept: every delta of the answer, where an observer put a list there; None keeps none.
         status: of the HTTP answer; None while there is none.
         error: what ended it, if anything did.
     """
@@ -74,6 +77,9 @@ class Observation:
     usage: Usage | None = None
     timings: Timings | None = None
     reports: tuple[Report, ...] = ()
+    trace_context: dict[str, str] = field(default_factory=dict)
+    server: tuple[str, int | None] | None = None
+    kept: list[Delta] | None = None
     client_left: bool = False
     status: int | None = None
     error: LabkitError | None = None
@@ -81,6 +87,8 @@ class Observation:
     def see(self, deltas: list[Delta]) -> None:
         """News of the answer. Called for every piece: does as little as can be."""
         now = monotonic()
+        if self.kept is not None:
+            self.kept += deltas
         for delta in deltas:
             self.num_tokens += delta.num_tokens
             if delta.finish_reason is not None:

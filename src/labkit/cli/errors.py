@@ -13,6 +13,8 @@ EXIT_CODES: dict[type[LabkitError], int] = {
     errors.InvalidModelFileError: 65,
     errors.IntegrityError: 65,
     errors.ModelNotFoundError: 66,
+    errors.RequestNotFoundError: 66,
+    errors.ResponseNotFoundError: 66,
     errors.UnavailableError: 69,
     errors.WorkerDiedError: 70,
     errors.NativeError: 70,

@@ -110,7 +110,7 @@ class Supervisor:
 
     def stats(self) -> ModelStats:
         """The figures of its last pulse."""
-        return ModelStats(self.health(), self._pulse.engine)
+        return ModelStats(self.health(), self._pulse.engine, self.pid)
 
     async def start(self) -> Ready:
         """Load the model. Raises what the worker reported, or ModelLoadError when it died over it."""
