@@ -18,7 +18,7 @@ from typing import BinaryIO
 from labkit.errors import LabkitError
 from labkit.worker.embedding_session import EmbeddingSession
 from labkit.worker.loading import open_session
-from labkit.worker.messages import Cancel, Embed, Generate, LoadFailed, Rerank
+from labkit.worker.messages import Cancel, Complete, Embed, Generate, LoadFailed, Question, Rerank
 from labkit.worker.options import add_options, config_of
 from labkit.worker.outbox import Outbox
 from labkit.worker.session import Session
@@ -69,8 +69,10 @@ def _serve(session: Session | EmbeddingSession, frames: BinaryIO) -> None:
         if len(header) < HEADER.size:
             return
         message = unpack(frames.read(body_length(header)))
-        if isinstance(message, Generate):
+        if isinstance(message, (Generate, Complete)):
             session.generate(message)
+        elif isinstance(message, Question):
+            session.ask(message)
         elif isinstance(message, (Embed, Rerank)):
             session.embed(message)
         elif isinstance(message, Cancel):

@@ -1,13 +1,13 @@
 """One chat request inside the worker: from engine events to deltas a front can send on. Pure."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from labkit.chat import ContentPiece, Piece, ReasoningPiece, ToolCallPiece, ToolParser
 from labkit.engine.types import Timings, TokenEvent, Usage
 from labkit.errors import LabkitError, NativeError
-from labkit.worker.logprobs import HeldLogprobs
-from labkit.worker.messages import Delta, ToolCallDelta, WireFinishReason
+from labkit.worker.logprobs import Echo, HeldLogprobs
+from labkit.worker.messages import Delta, PromptTokens, ToolCallDelta, WireFinishReason
 from labkit.worker.wire import describe_error
 
 
@@ -41,7 +41,7 @@ class Conversation:
 class Choice:
     """Feeds the text of one sequence through its tool parser. Modifies itself and its conversation.
 
-    `piece` gives the bytes of a token; None where no log-probabilities were asked for.
+    `logprobs` and `echo` are None where they were not asked for.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class Choice:
         conversation: Conversation,
         parser: ToolParser,
         index: int = 0,
-        piece: Callable[[int], bytes] | None = None,
+        logprobs: HeldLogprobs | None = None,
+        echo: Echo | None = None,
     ) -> None:
         self._conversation = conversation
         self._parser = parser
         self._index = index
-        self._logprobs = HeldLogprobs(piece) if piece else None
+        self._logprobs = logprobs
+        self._echo = echo
         self._has_calls = False
 
     @property
@@ -89,7 +91,13 @@ class Choice:
             choice=self._index,
             num_open=conversation.num_open,
             logprobs=self._logprobs.feed(event.logprobs, event.text) if self._logprobs else (),
+            prompt=self._prompt(event) if self._echo else None,
         )
+
+    def _prompt(self, event: TokenEvent) -> PromptTokens | None:
+        """With the first delta."""
+        echo, self._echo = self._echo, None
+        return echo.told(event.prompt_logprobs) if echo else None
 
     def _tool_calls(self, pieces: list[Piece]) -> tuple[ToolCallDelta, ...]:
         calls: list[ToolCallDelta] = []

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from labkit.engine.native.embedding_backend import NativeEmbeddingBackend
 from labkit.errors import InvalidRequestError
+from labkit.worker.answers import Answers
 from labkit.worker.embedding_desk import EmbeddingDesk
-from labkit.worker.messages import Delta, Embed, Generate, Pulse, Ready, Rerank, Step
+from labkit.worker.messages import Delta, Embed, Generate, Generation, Pulse, Question, Ready, Rerank, Step
 from labkit.worker.outbox import Outbox
 from labkit.worker.wire import describe_error
 
@@ -23,24 +24,31 @@ class EmbeddingSession:
         self._desk = desk
         self._outbox = outbox
         self._pid = pid
+        self._answers = Answers(backend.model, outbox.put)
 
     def start(self, adapters: Mapping[str, Path]) -> None:
         """Start the embedder and announce the model. Raises InvalidRequestError when there are adapters."""
         if adapters:
             raise InvalidRequestError("an embedding model takes no adapters", param="adapter")
         self._desk.start()
+        self._answers.start()
         self._outbox.put(self._ready())
         threading.Thread(target=self._beat, name="labkit-pulse", daemon=True).start()
 
-    def generate(self, message: Generate) -> None:
+    def generate(self, message: Generation) -> None:
         """Refuse, with the way to go."""
         ranks = "rerank" in self._desk.capabilities
+        gives = "ranks documents" if ranks else "gives embeddings"
         error = InvalidRequestError(
-            f"this model {'ranks documents' if ranks else 'gives embeddings'}, it cannot chat",
+            f"this model {gives}, it cannot {'chat' if isinstance(message, Generate) else 'write'}",
             param="model",
             hint=f"send it to POST /v1/{'rerank' if ranks else 'embeddings'}, or serve a chat model beside it",
         )
         self._outbox.put(Step((Delta(message.request_id, error=describe_error(error)),)))
+
+    def ask(self, question: Question) -> None:
+        """Answer a question about its tokens. What is wrong with it comes as its answer."""
+        self._answers.accept(question)
 
     def embed(self, message: Embed | Rerank) -> None:
         """Start answering. What is wrong with the request comes as its one Embedded."""
@@ -53,6 +61,7 @@ class EmbeddingSession:
     def close(self) -> None:
         """Cancel every request, tell the front so, and free the model."""
         self._desk.close()
+        self._answers.close()
         self._outbox.close()
         if not self._desk.is_alive:
             self._backend.model.close()

@@ -2,10 +2,12 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from labkit.engine.native.model import NativeModel
+from labkit.engine.native.tokenizer import detokenize
 from labkit.engine.types import TokenLogprob
-from labkit.worker.messages import LogprobEntry, TokenText
+from labkit.worker.messages import Complete, LogprobEntry, PromptTokens, TokenText
 
 LEAST_LOGPROB = -9999.0
 """What OpenAI sends for a token that cannot come; JSON has no minus infinity."""
@@ -32,12 +34,40 @@ class HeldLogprobs:
         self._released_bytes += len(text.encode())
         entries: list[LogprobEntry] = []
         while self._held and self._held[0][0] < self._released_bytes:
-            entries.append(self._entry(self._held.popleft()[1]))
+            entries.append(entry(self._held.popleft()[1], self._piece))
         return tuple(entries)
 
-    def _entry(self, found: TokenLogprob) -> LogprobEntry:
-        chosen = self._token(found.token, found.logprob)
-        return LogprobEntry(chosen, tuple(self._token(token, logprob) for token, logprob in found.top))
 
-    def _token(self, token: int, logprob: float) -> TokenText:
-        return TokenText(self._piece(token), logprob if math.isfinite(logprob) else LEAST_LOGPROB, token)
+class Echo:
+    """The prompt of a completion, on its way back to the client."""
+
+    def __init__(self, model: NativeModel, message: Complete, prompt: tuple[int, ...]) -> None:
+        """`prompt` is what became of the message's own: with the model's opening token, if it has one."""
+        self._model = model
+        self._message = message
+        self._prompt = prompt
+
+    def told(self, logprobs: Sequence[TokenLogprob]) -> PromptTokens:
+        """The prompt, with the log-probabilities of its tokens from the second on, where there are any.
+
+        The text is the client's own; markers that the model wants around it are among the tokens only.
+        """
+        given = self._message.prompt
+        text = given if isinstance(given, str) else detokenize(self._model, given)
+        if self._message.logprobs is None:
+            return PromptTokens(text)
+        first = self._prompt[0]
+        entries = (None, *(entry(each, self._piece) for each in logprobs))
+        return PromptTokens(text, entries, TokenText(self._piece(first), 0.0, first))
+
+    def _piece(self, token: int) -> bytes:
+        return self._model.piece(token, with_control=True)
+
+
+def entry(found: TokenLogprob, piece: Callable[[int], bytes]) -> LogprobEntry:
+    """A token's log-probabilities as they cross the wire; `piece` gives the bytes of a token."""
+
+    def told(token: int, logprob: float) -> TokenText:
+        return TokenText(piece(token), logprob if math.isfinite(logprob) else LEAST_LOGPROB, token)
+
+    return LogprobEntry(told(found.token, found.logprob), tuple([told(*each) for each in found.top]))

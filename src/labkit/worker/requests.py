@@ -1,22 +1,27 @@
 """From a conversation to what the engine is asked: template, tokens, constraint, one request for each choice."""
 
-from dataclasses import replace
+import threading
+from typing import Any
 
 from labkit.chat import TemplateRenderer, ToolParser, build_constraint, parser_for_template
 from labkit.chat.constraints import CALL_END, CALL_START
 from labkit.engine.native.model import NativeModel
-from labkit.engine.types import Constraint, GenerationRequest, SamplingParams
+from labkit.engine.native.tokenizer import prompt_tokens
+from labkit.engine.types import Constraint, GenerationRequest
 from labkit.errors import InvalidRequestError
+from labkit.worker.choices import engine_requests
 from labkit.worker.messages import Generate
+from labkit.worker.questions import Render
 
 
 class Requests:
-    """What one model makes of messages. Used from the thread that reads them."""
+    """What one model makes of messages: `build` from the thread that reads them, `rendered` from any."""
 
     def __init__(self, model: NativeModel) -> None:
         """Prepare the chat template. Raises InvalidModelFileError when it does not compile."""
         self._model = model
         self._template = _renderer(model)
+        self._rendering = threading.Lock()  # of the template: messages and questions are read by two threads
         self._markers_are_tokens = all(self._is_one_token(marker) for marker in (CALL_START, CALL_END))
 
     @property
@@ -31,30 +36,21 @@ class Requests:
 
     def build(self, message: Generate) -> list[GenerationRequest]:
         """One request for each choice, all with one prompt. Raises InvalidRequestError."""
-        if self._template is None:
-            raise InvalidRequestError("this model has no chat template", hint="serve an instruction-tuned model")
         tools = message.tools if message.tool_choice != "none" else ()
         constraint = self._constraint(message)
         one_call = (CALL_END,) if tools and not message.parallel_tool_calls and constraint is None else ()
-        request = GenerationRequest(
-            request_id=message.request_id,
-            prompt=self._tokens(self._template.render(message.messages, tools)),
-            sampling=message.sampling.over(self._model.sampling_defaults),
-            max_tokens=message.max_tokens,
+        return engine_requests(
+            message,
+            self.tokens(self._rendered(message.messages, tools)),
+            self._model.sampling_defaults,
             stop=message.stop + one_call,
             constraint=constraint,
-            ignore_eos=message.ignore_eos,
-            logprobs=message.logprobs,
-            adapters=message.adapters,
-            lane=message.lane,
-            reuse=message.reuse,
         )
-        if message.num_choices == 1:
-            return [request]
-        return [
-            replace(request, request_id=f"{request.request_id}#{k}", sampling=_seeded(request.sampling, k))
-            for k in range(message.num_choices)
-        ]
+
+    def rendered(self, question: Render) -> tuple[str, int]:
+        """The prompt of a conversation, and its tokens as `build` counts them. Raises InvalidRequestError."""
+        prompt = self._rendered(question.messages, question.tools, add_generation_prompt=question.add_generation_prompt)
+        return prompt, len(self.tokens(prompt))
 
     def parser(self, message: Generate) -> ToolParser:
         """A fresh parser for the text of one choice."""
@@ -63,12 +59,25 @@ class Requests:
             has_tools=bool(message.tools) and message.tool_choice != "none",
         )
 
-    def _tokens(self, prompt: str) -> tuple[int, ...]:
-        model = self._model
-        tokens = model.tokenize(prompt)
-        if model.adds_bos and tokens[:1] != [model.bos]:
-            tokens.insert(0, model.bos)
-        return tuple(tokens)
+    def tokens(self, prompt: str) -> tuple[int, ...]:
+        """Tokens of a rendered prompt: markers are read as tokens, and BOS comes first where the model wants it."""
+        return prompt_tokens(self._model, prompt)
+
+    def _rendered(
+        self,
+        messages: tuple[dict[str, Any], ...],
+        tools: tuple[dict[str, Any], ...],
+        *,
+        add_generation_prompt: bool = True,
+    ) -> str:
+        if self._template is None:
+            raise InvalidRequestError(
+                "this model has no chat template",
+                param="model",
+                hint="serve an instruction-tuned model, or POST /v1/completions",
+            )
+        with self._rendering:
+            return self._template.render(messages, tools, add_generation_prompt=add_generation_prompt)
 
     def _constraint(self, message: Generate) -> Constraint | None:
         by_format = build_constraint(
@@ -99,7 +108,3 @@ def _renderer(model: NativeModel) -> TemplateRenderer | None:
         renderer.close()
         raise
     return renderer
-
-
-def _seeded(sampling: SamplingParams, choice: int) -> SamplingParams:
-    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + choice)

@@ -8,13 +8,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from labkit.chat.tool_parsers import plain
 from labkit.engine.assemble import AssembledEngine
 from labkit.engine.native.backend import NativeBackend
 from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenEvent
 from labkit.errors import LabkitError
+from labkit.worker.answers import Answers
+from labkit.worker.completions import completion_requests
 from labkit.worker.conversation import Choice, Conversation
 from labkit.worker.embedding_desk import Desk
-from labkit.worker.messages import Delta, Embed, Generate, Pulse, Ready, Rerank, Step
+from labkit.worker.logprobs import Echo, HeldLogprobs
+from labkit.worker.messages import (
+    Capability,
+    Complete,
+    Delta,
+    Embed,
+    Generate,
+    Generation,
+    Pulse,
+    Question,
+    Ready,
+    Rerank,
+    Step,
+)
 from labkit.worker.outbox import Outbox
 from labkit.worker.requests import Requests
 from labkit.worker.wire import describe_error
@@ -39,10 +55,10 @@ class Session:
         self._pid = pid
         self._desk = desk
         self._requests = Requests(backend.model)
+        self._answers = Answers(backend.model, outbox.put, render=self._requests.rendered)
         # Written by the thread that reads requests, and by the outbox's when they end: one dict operation each.
         self._choices: dict[str, Choice] = {}
         self._engine_ids: dict[str, tuple[str, ...]] = {}
-        self._pieces: dict[int, bytes] = {}
         # Whoever takes a request out of here submits it or ends it, under the lock: a cancel must come after.
         self._handing_over = threading.Lock()
         self._compiling: dict[str, list[GenerationRequest]] = {}
@@ -54,28 +70,32 @@ class Session:
         """Start the engine, load the adapters and announce the model. Raises what loading an adapter raises."""
         self._engine.start()
         self._desk.start()
+        self._answers.start()
         for name, path in adapters.items():
             self._engine.load_adapter(name, path)
         self._outbox.put(self._ready(tuple(adapters)))
         threading.Thread(target=self._beat, name="labkit-pulse", daemon=True).start()
 
-    def generate(self, message: Generate) -> None:
+    def generate(self, message: Generation) -> None:
         """Start answering. What is wrong with the request comes as its one delta."""
         try:
-            requests = self._requests.build(message)
+            requests = self._build(message)
         except LabkitError as error:
             self._outbox.put(Step((Delta(message.request_id, error=describe_error(error)),)))
             return
         conversation = Conversation(message.request_id, len(requests))
-        piece = self._pieces.__getitem__ if message.logprobs is not None else None
         self._engine_ids[message.request_id] = tuple(request.request_id for request in requests)
         for index, request in enumerate(requests):
-            self._choices[request.request_id] = Choice(conversation, self._requests.parser(message), index, piece)
+            self._choices[request.request_id] = self._choice(message, conversation, index, request)
         if requests[0].constraint is None:
             self._submit(requests)
         else:
             self._compiling[message.request_id] = requests
             self._compilers.submit(self._compile, message.request_id, requests[0].constraint)
+
+    def ask(self, question: Question) -> None:
+        """Answer a question. What is wrong with it comes as its answer."""
+        self._answers.accept(question)
 
     def embed(self, message: Embed | Rerank) -> None:
         """Start answering. What is wrong with the request comes as its one Embedded."""
@@ -91,6 +111,7 @@ class Session:
     def close(self) -> None:
         """Cancel every request, tell the front so, and free the model."""
         self._desk.close()
+        self._answers.close()
         self._compilers.shutdown(cancel_futures=True)
         for request_id in list(self._compiling):
             self._hand_over(request_id)
@@ -121,6 +142,22 @@ class Session:
                     self._cancel_rest(others)
         return deltas
 
+    def _build(self, message: Generation) -> list[GenerationRequest]:
+        if isinstance(message, Complete):
+            return completion_requests(self._backend.model, message)
+        return self._requests.build(message)
+
+    def _choice(
+        self, message: Generation, conversation: Conversation, index: int, request: GenerationRequest
+    ) -> Choice:
+        model = self._backend.model
+        if isinstance(message, Generate):
+            parser, echo = self._requests.parser(message), None
+        else:
+            parser, echo = plain.Parser(), Echo(model, message, request.prompt) if message.echo else None
+        logprobs = None if request.logprobs is None else HeldLogprobs(model.piece)
+        return Choice(conversation, parser, index, logprobs, echo)
+
     def _submit(self, requests: list[GenerationRequest]) -> None:
         for request in requests:
             self._engine.submit(request)
@@ -146,11 +183,6 @@ class Session:
             self._engine.cancel(engine_id)
 
     def _on_step(self, events: list[TokenEvent]) -> None:
-        for event in events:
-            for logprob in event.logprobs:  # bytes of tokens are read in the engine's thread: the reader has one buffer
-                for token in (logprob.token, *(token for token, _ in logprob.top)):
-                    if token not in self._pieces:
-                        self._pieces[token] = self._backend.piece(token)
         self._outbox.put(events)
 
     def _ready(self, adapters: tuple[str, ...]) -> Ready:
@@ -167,9 +199,14 @@ class Session:
             has_chat_template=self._requests.has_template,
             pid=self._pid,
             adapters=adapters,
-            capabilities=("chat", *self._desk.capabilities),
+            capabilities=(*self._written, *self._desk.capabilities),
             vector_size=self._desk.vector_size,
         )
+
+    @property
+    def _written(self) -> tuple[Capability, ...]:
+        """What kinds of text it gives."""
+        return ("chat", "completions") if self._requests.has_template else ("completions",)
 
     def _beat(self) -> None:
         while self._engine.is_alive:

@@ -10,7 +10,7 @@ from labkit.engine.native.grammar.cache import Compiled, CompiledCache
 from labkit.engine.native.grammar.language import write_grammar
 from labkit.engine.native.grammar.mask import TokenMask
 from labkit.engine.native.grammar.refusals import not_honoured, too_complex
-from labkit.engine.native.grammar.vocabulary import end_tokens, read_vocabulary
+from labkit.engine.native.grammar.vocabulary import read_vocabulary
 from labkit.engine.native.model import NativeModel
 from labkit.engine.types import Constraint
 from labkit.errors import InvalidRequestError, NativeError, QueueFullError
@@ -124,7 +124,7 @@ class GrammarCompiler:
     def _vocabulary(self, param: str) -> llguidance.LLTokenizer:
         with self._reading:
             if self._tokenizer is None:
-                self._ends = end_tokens(self._model)
+                self._ends = self._model.end_tokens
                 if not self._ends:
                     raise not_honoured(param, "this model has no end token")
                 self._tokenizer = read_vocabulary(self._model, self._ends)

@@ -11,18 +11,13 @@ from labkit.engine.native.model import NativeModel
 _MAX_PIECE_BYTES = 4096
 
 
-def end_tokens(model: NativeModel) -> tuple[int, ...]:
-    """Every token that ends a generation."""
-    return tuple(token for token in range(model.vocab_size) if model.is_end(token))
-
-
 def read_vocabulary(model: NativeModel, ends: tuple[int, ...]) -> llguidance.LLTokenizer:
     """Bytes of each token, and 0xff before markers, which no text can produce.
 
     Blocks (0.3 s for 150,000 tokens, more on a busy machine); any thread may call. The result calls into the model's
     vocabulary: not for use after the model is closed.
     """
-    # Not model.piece: its buffer belongs to the engine's thread.
+    # Not model.piece: it would keep them all.
     buffer: Any = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
 
     def piece(token: int) -> bytes:
