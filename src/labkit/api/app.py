@@ -11,7 +11,7 @@ from labkit.api.backend import ChatBackend
 from labkit.api.exchange import ExchangeMiddleware
 from labkit.api.limits import Limits, LimitsMiddleware
 from labkit.api.observation import Observer
-from labkit.api.routes import chat, embeddings, health, models
+from labkit.api.routes import chat, embeddings, health, models, ollama, ollama_models
 from labkit.errors import LabkitError
 
 
@@ -19,7 +19,7 @@ def create_app(backend: ChatBackend, limits: Limits | None = None, observers: Se
     """An ASGI application that serves `backend`. No documentation pages, no CORS headers."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.backend = backend
-    for routes in (chat, embeddings, models, health):
+    for routes in (chat, embeddings, models, health, ollama, ollama_models):
         app.include_router(routes.router)
     app.add_exception_handler(LabkitError, error_responses.on_labkit_error)
     app.add_exception_handler(HTTPException, error_responses.on_http_exception)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from labkit.api.answer import Answer, ClientGoneError, unless_gone
 from labkit.api.backend import ChatBackend
 from labkit.api.exchange import observation_of
+from labkit.api.several import generated
 from labkit.api.streaming import AnswerStream, StreamWire
 from labkit.worker.messages import Delta, Embed, Embedded, Generation, Question, Reply, Rerank
 
@@ -25,12 +27,14 @@ class Call:
     """What a body asks for, whatever API it was written for.
 
     Attributes:
+        more: the same question about further texts, whose answers are further choices of the one answer.
         given: fields that the client set and that are honoured, for `labkit explain`.
         ignored: names of fields that have no effect, for the header x-labkit-ignored.
     """
 
     model: str
     operation: Generation
+    more: tuple[Generation, ...] = ()
     stream: bool = False
     ignored: tuple[str, ...] = ()
     given: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +55,7 @@ async def answer(request: Request, call: Call, wire: Wire) -> Response:
     observation.model, observation.operation = call.model, call.operation
     observation.answer_id, observation.is_stream = call.operation.request_id, call.stream
     observation.given, observation.ignored = call.given, call.ignored
-    running = Answer(backend.generate(call.model, call.operation), observation)
+    running = Answer(generated(backend, call.model, (call.operation, *call.more)), observation)
     if call.stream:
         return await _stream(request, running, wire, ignored_header(call.ignored))
     return await _whole(request, running, wire, ignored_header(call.ignored))
@@ -76,6 +80,18 @@ async def reply(request: Request, model: str, question: Question) -> Reply:
     observation = observation_of(request)
     observation.model, observation.operation = model, question
     return await _unless_gone(request, backend.ask(model, question))
+
+
+async def loaded(request: Request, model: str, keep_alive_seconds: float | None) -> float:
+    """Load a model, and set how long it stays (None leaves that as it is). Seconds it took.
+
+    Raises ClientGoneError when the client leaves, and what loading raises.
+    """
+    backend: ChatBackend = request.app.state.backend
+    observation_of(request).model = model
+    started = monotonic()
+    await _unless_gone(request, backend.load(model, keep_alive_seconds))
+    return monotonic() - started
 
 
 async def _unless_gone(request: Request, work: Awaitable[_Result]) -> _Result:

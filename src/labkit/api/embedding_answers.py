@@ -42,6 +42,12 @@ def rerank_list(call: RerankCall, answer_id: str, parts: Sequence[Embedded]) -> 
     }
 
 
+def vectors_in_order(parts: Sequence[Embedded]) -> list[list[float]]:
+    """The numbers of each vector, in the order of the inputs."""
+    vectors = _by_index(parts)
+    return [_floats(vectors[index]) for index in sorted(vectors)]
+
+
 def _result(call: RerankCall, index: int, score: float) -> dict[str, Any]:
     document = {"document": {"text": call.rerank.documents[index]}} if call.return_documents else {}
     return {"index": index, "relevance_score": score, **document}

@@ -1,0 +1,1 @@
+"""Ollama's native API: its bodies as labkit's requests, labkit's answers in its words."""

@@ -1,0 +1,32 @@
+"""Names of models: Ollama's clients add ":latest" where no tag was given."""
+
+from collections.abc import Sequence
+
+from labkit.api.backend import ModelCard
+from labkit.catalog import nearest
+from labkit.errors import ModelNotFoundError
+
+_DEFAULT_TAG = ":latest"
+
+
+def resolved(name: str, cards: Sequence[ModelCard]) -> str:
+    """The name that the backend knows: without ":latest" where only that one is known; unknown ones as they are."""
+    card = _find(name, cards)
+    return name if card is None else card.name
+
+
+def find_card(name: str, cards: Sequence[ModelCard]) -> ModelCard:
+    """The model of that name. Raises ModelNotFoundError with the nearest names."""
+    card = _find(name, cards)
+    if card is None:
+        near = nearest(name.removesuffix(_DEFAULT_TAG), (card.name for card in cards))
+        raise ModelNotFoundError(name, near, hint="" if near else "GET /api/tags lists them")
+    return card
+
+
+def _find(name: str, cards: Sequence[ModelCard]) -> ModelCard | None:
+    for wanted in dict.fromkeys((name, name.removesuffix(_DEFAULT_TAG))):
+        for card in cards:
+            if wanted == card.name or wanted in card.aliases:
+                return card
+    return None

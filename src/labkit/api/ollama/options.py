@@ -1,0 +1,109 @@
+"""Ollama's `options`: what they ask of the sampling and of the length; the others refused, or named as ignored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from labkit.api.schemas.fields import ignored_in
+from labkit.api.schemas.ollama import MAX_PENALTY_WINDOW, Options
+from labkit.engine.types import SamplingOverrides
+from labkit.errors import InvalidRequestError
+
+_SAMPLING = ("temperature", "top_p", "min_p", "typical_p", "presence_penalty", "frequency_penalty")
+# Options that would change the answer, and the values that ask for nothing.
+_REFUSED: dict[str, tuple[Any, ...]] = {
+    "mirostat": (0,),
+    "tfs_z": (1, 1.0),
+    "penalize_newline": (True,),
+    "vocab_only": (False,),
+    "embedding_only": (False,),
+}
+# Fields beside them that would.
+_REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
+    "template": ("",),
+    "context": ([],),
+    "images": ([],),
+    "width": (0,),
+    "height": (0,),
+    "steps": (0,),
+    "truncate": (False,),
+    "shift": (False,),
+    "suffix": ("",),
+}
+_TREATED = _REFUSED_FIELDS | {f"options.{name}": defaults for name, defaults in _REFUSED.items()}
+_INSTEAD = {
+    "template": "the model's own chat template is used; send raw: true and a finished prompt to use none",
+    "context": "send the conversation to POST /api/chat",
+    "images": "models here read text",
+    "truncate": "nothing is cut in silence: shorten the conversation",
+    "shift": "nothing is cut in silence: an answer ends where the context is full",
+    "mirostat": "use temperature, top_p or min_p",
+    "tfs_z": "use top_p or min_p",
+}
+
+
+def refuse_fields(body: Mapping[str, Any], schema: type[BaseModel]) -> None:
+    """Raise InvalidRequestError for the first known field, or option, that asks for what is not supported."""
+    _refuse({name: value for name, value in body.items() if name not in schema.model_fields}, _REFUSED_FIELDS, "")
+    options = body.get("options")
+    if isinstance(options, dict):
+        _refuse(options, _REFUSED, "options.")
+
+
+def ignored_names(body: Mapping[str, Any], schema: type[BaseModel]) -> tuple[str, ...]:
+    """Names of fields at any depth that were set and have no effect."""
+    return ignored_in(body, schema, _TREATED)
+
+
+def sampling(options: Options) -> SamplingOverrides:
+    """How the next token is chosen; what is not set is left to the model's own defaults."""
+    given = {name: getattr(options, name) for name in _SAMPLING if getattr(options, name) is not None}
+    if options.top_k is not None:
+        given["top_k"] = max(options.top_k, 0)
+    if options.repeat_penalty is not None:
+        given["repetition_penalty"] = options.repeat_penalty
+    if options.repeat_last_n is not None:
+        given["penalty_window"] = MAX_PENALTY_WINDOW if options.repeat_last_n < 0 else options.repeat_last_n
+    if options.seed is not None and options.seed != -1:
+        given["seed"] = options.seed
+    return SamplingOverrides(**given)
+
+
+def max_tokens(options: Options) -> int | None:
+    """Tokens of the answer; None until the model ends it or the context is full."""
+    wanted = options.num_predict
+    return None if wanted is None or wanted < 0 else wanted
+
+
+def stops(options: Options) -> tuple[str, ...]:
+    """Texts that end the answer."""
+    return (options.stop,) if isinstance(options.stop, str) else tuple(options.stop or ())
+
+
+def check_context(wanted: int | None, served: int | None, model: str) -> None:
+    """Raise InvalidRequestError when a client wants a longer context than there is; unknown (None) is enough."""
+    if wanted is not None and served is not None and wanted > served:
+        raise InvalidRequestError(
+            f"options.num_ctx asks for {wanted} tokens, {model} is served with {served}",
+            param="options.num_ctx",
+            code="context_length_exceeded",
+            hint=f"serve it with: labkit serve {model} --ctx {wanted}",
+        )
+
+
+def _refuse(given: Mapping[str, Any], table: Mapping[str, tuple[Any, ...]], place: str) -> None:
+    for name, defaults in table.items():
+        value = given.get(name)
+        if value is not None and not any(_same(value, default) for default in defaults):
+            raise InvalidRequestError(
+                f"{place}{name} is not supported here",
+                param=place + name,
+                code="unsupported_parameter",
+                hint=_INSTEAD.get(name, ""),
+            )
+
+
+def _same(value: object, default: object) -> bool:
+    # 1 == True and 0 == False in Python, not in JSON.
+    return value == default and isinstance(value, bool) == isinstance(default, bool)
