@@ -8,6 +8,9 @@ else
 BIN    := $(VENV)/bin
 endif
 
+# Files stay whole: their tests share endpoints. Beyond eight processes the longest file is what takes time.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine nano crash-points clean install install-dev
 
@@ -18,12 +21,11 @@ demo: install ## Install, then answer, call a tool and measure on the model that
 	@$(BIN)/labkit demo
 
 test: install-dev lint types ## Install with the dev and tune extras, then run every check and test.
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=
 	@$(MAKE) --no-print-directory coverage
 
 test-fast: install-dev ## The tests without the slow ones.
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 check: lint types layers ## Lint, types and the contracts between the floors.
 
@@ -42,7 +44,6 @@ fmt: install-dev ## Format, and mend what ruff can mend.
 	$(BIN)/ruff format .
 
 coverage: ## Coverage of the last `make test`.
-	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report | tail -n 25
 
 bench: install ## The figures that the README quotes.
