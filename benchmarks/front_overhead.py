@@ -10,12 +10,12 @@ is tiny, so this is the worst case there is: a step takes a fraction of a millis
 
 import json
 import sys
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
 from cores import Cores, divide_cores
 from load.client import run_load
+from load.metrics import ttfts
 from load.prompts import Words, chat
 from options import find_model, parse_options
 from paired import Bar, Report, rounds
@@ -23,6 +23,7 @@ from peers.process import output_of, running
 from peers.servers import Size, labkit
 
 CONCURRENCY, PROMPT_TOKENS, ANSWER_TOKENS = 8, 32, 128
+FIRST_TOKENS, FIRST_TOKEN_BAR_MS = 40, 2.0
 SIZE = Size(CONCURRENCY * 512, CONCURRENCY, 1)
 IN_PROCESS, SERVED = "engine in process", "labkit serve"
 
@@ -41,6 +42,8 @@ def main() -> None:
     words = Words(model, seed=6)
     served: list[float] = []
     alone: list[float] = []
+    first_served: list[float] = []
+    first_alone: list[float] = []
     with running(labkit(model, SIZE, speculation="off"), cores=cores.servers) as server:
         report.settings[SERVED] = server.shown
         warm = [request(words) for _ in range(CONCURRENCY)]
@@ -49,13 +52,25 @@ def main() -> None:
             work = [request(words) for _ in range(CONCURRENCY * (2 if options.quick else 4))]
             if side == SERVED:
                 served.append(run_load(server.url, server.model, work, concurrency=CONCURRENCY).tokens_per_second)
+                one_by_one = run_load(server.url, server.model, [short(words) for _ in range(FIRST_TOKENS)])
+                first_served += ttfts([one_by_one])
             else:
-                alone.append(run_engine(work, cores))
+                rate, first_token = run_engine(work, [short(words) for _ in range(FIRST_TOKENS)], cores)
+                alone.append(rate)
+                first_alone.append(first_token)
     report.compare(name, "tokens/s", IN_PROCESS, served, alone, Bar(">=", 0.85), us=SERVED)
     report.note(f"overhead {100 * (1 - median(s / a for s, a in zip(served, alone, strict=True))):.1f} %")
+    _require_first_token(report, name, first_served, first_alone)
     if cores.client == cores.servers:
         report.note("the load generator shares the processors with the server, and takes its part")
     report.finish()
+
+
+def _require_first_token(report: Report, name: str, served: list[float], alone: list[float]) -> None:
+    added = 1000 * median(a - b for a, b in zip(served, alone, strict=True))
+    both = f"{1000 * median(served):.2f} ms served, {1000 * median(alone):.2f} ms in process"
+    text = f"first token p50, one by one: {both}; {added:.2f} ms added (bar {FIRST_TOKEN_BAR_MS} ms)"
+    report.require(name, text, added <= FIRST_TOKEN_BAR_MS)
 
 
 def request(words: Words) -> dict[str, Any]:
@@ -63,14 +78,22 @@ def request(words: Words) -> dict[str, Any]:
     return chat(words.text(PROMPT_TOKENS), max_tokens=ANSWER_TOKENS) | {"cache_prompt": False}
 
 
-def run_engine(work: list[dict[str, Any]], cores: Cores) -> float:
-    """Tokens per second of a fresh process that submits the same conversations to an engine of its own."""
-    conversations = json.dumps([body["messages"] for body in work])
-    return float(output_of((sys.executable, __file__, "--once"), cores=cores.servers, stdin=conversations))
+def short(words: Words) -> dict[str, Any]:
+    """One request whose first token is what counts."""
+    return request(words) | {"max_tokens": 2}
+
+
+def run_engine(work: list[dict[str, Any]], one_by_one: list[dict[str, Any]], cores: Cores) -> tuple[float, float]:
+    """Tokens per second, and the median time to a first token, of a fresh process with an engine of its own."""
+    conversations = json.dumps([[body["messages"] for body in bodies] for bodies in (work, one_by_one)])
+    rate, first_token = output_of(
+        (sys.executable, __file__, "--once"), cores=cores.servers, stdin=conversations
+    ).split()
+    return float(rate), float(first_token)
 
 
 def _once() -> None:
-    """In the child: conversations as JSON on stdin, tokens per second on stdout."""
+    """In the child: conversations as JSON on stdin, tokens per second and the time to a first token on stdout."""
     from labkit.chat import ChatTemplate
     from labkit.engine.types import EngineConfig, GenerationRequest, SamplingParams
     from load.in_process import InProcess
@@ -81,22 +104,25 @@ def _once() -> None:
     engine = InProcess(find_model("nano"), config)
     model = engine.backend.model
     template = ChatTemplate(model.chat_template or "", bos=model.token_text(model.bos), eos=model.token_text(model.eos))
-    requests = [
-        GenerationRequest(
-            str(number),
-            tuple(model.tokenize(template.render(tuple(messages)))),
-            SamplingParams(temperature=0),
-            ANSWER_TOKENS,
-            ignore_eos=True,
-            reuse=False,
-        )
-        for number, messages in enumerate(json.load(sys.stdin))
-    ]
-    warm = [
-        replace(request, request_id=f"warm-{request.request_id}", reuse=False) for request in requests[:CONCURRENCY]
-    ]
-    engine.run(warm, concurrency=CONCURRENCY)
-    print(engine.run(requests, concurrency=CONCURRENCY).rate())
+
+    def requests(conversations: list[Any], prefix: str, max_tokens: int) -> list[GenerationRequest]:
+        return [
+            GenerationRequest(
+                f"{prefix}-{number}",
+                tuple(model.tokenize(template.render(tuple(messages)))),
+                SamplingParams(temperature=0),
+                max_tokens,
+                ignore_eos=True,
+                reuse=False,
+            )
+            for number, messages in enumerate(conversations)
+        ]
+
+    work, one_by_one = json.load(sys.stdin)
+    engine.run(requests(work[:CONCURRENCY], "warm", ANSWER_TOKENS), concurrency=CONCURRENCY)
+    rate = engine.run(requests(work, "work", ANSWER_TOKENS), concurrency=CONCURRENCY).rate()
+    first_tokens = engine.run(requests(one_by_one, "first", 2), concurrency=1).first_token_seconds()
+    print(rate, median(first_tokens))
     engine.close()
 
 

@@ -18,9 +18,11 @@ class Steps:
 
     Attributes:
         steps: (time, tokens by request, requests that ended).
+        submitted: when each request was handed over.
     """
 
     started: float
+    submitted: dict[str, float] = field(default_factory=dict)
     steps: list[tuple[float, dict[str, int], set[str]]] = field(default_factory=list)
 
     def add(self, events: list[TokenEvent]) -> None:
@@ -31,6 +33,14 @@ class Steps:
     def rate(self) -> float:
         """Tokens per second from the first submission to the end."""
         return sum(sum(tokens.values()) for _, tokens, _ in self.steps) / (self.steps[-1][0] - self.started)
+
+    def first_token_seconds(self) -> list[float]:
+        """From the hand-over of each request to its first token."""
+        first: dict[str, float] = {}
+        for now, tokens, _ in self.steps:
+            for request_id in tokens:
+                first.setdefault(request_id, now)
+        return [first[request_id] - submitted for request_id, submitted in self.submitted.items()]
 
     def decode_rate(self, batch: int) -> float:
         """Tokens per second while all of `batch` requests decode.
@@ -66,7 +76,7 @@ class InProcess:
         self._done = threading.Event()
         self._steps = Steps(time.perf_counter())
         for request in requests[:concurrency]:
-            self._engine.submit(request)
+            self._submit(request)
         self._done.wait()
         if self._error is not None:
             raise self._error
@@ -76,13 +86,17 @@ class InProcess:
         """End the engine."""
         self._engine.shutdown()
 
+    def _submit(self, request: GenerationRequest) -> None:
+        self._steps.submitted[request.request_id] = time.perf_counter()
+        self._engine.submit(request)
+
     def _on_step(self, events: list[TokenEvent]) -> None:
         self._steps.add(events)
         for event in events:
             self._error = self._error or event.error
             if event.is_last:
                 if self._waiting:
-                    self._engine.submit(self._waiting.popleft())
+                    self._submit(self._waiting.popleft())
                 else:
                     self._num_running -= 1
         if self._num_running == 0:
