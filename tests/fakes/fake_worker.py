@@ -3,6 +3,7 @@
 `python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "slow-load",
 "garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
 "tool", "late-error 3", "flood", "silent", "state"; anything else is said back word by word.
+A text completion is its prompt said back likewise; `fake_tokenizer.py` answers questions, a character being a token.
 """
 
 import json
@@ -14,17 +15,22 @@ import time
 from pathlib import Path
 
 import msgspec
+from fake_tokenizer import entries, reply_to, text_of
 
 from labkit.engine.types import Timings, Usage
 from labkit.errors import ContextLengthExceededError, ForwardError, InvalidModelFileError, QueueFullError
 from labkit.worker.messages import (
     Cancel,
+    Complete,
     Delta,
     Generate,
     LoadFailed,
     LogprobEntry,
+    PromptTokens,
     Pulse,
+    Question,
     Ready,
+    Report,
     Shutdown,
     Step,
     TokenText,
@@ -87,9 +93,12 @@ class FakeWorker:
         threading.Thread(target=self.pulse, daemon=True).start()
         while header := self.frames_in.read(HEADER.size):
             message = unpack(self.frames_in.read(body_length(header)))
-            if isinstance(message, Generate):
+            if isinstance(message, Question):
+                self.send(reply_to(message))
+            elif isinstance(message, Generate | Complete):
                 gone = self.running[message.request_id] = threading.Event()
-                threading.Thread(target=self.answer, args=(message, gone), daemon=True).start()
+                act = self.complete if isinstance(message, Complete) else self.answer
+                threading.Thread(target=act, args=(message, gone), daemon=True).start()
             elif isinstance(message, Cancel) and message.request_id in self.running:
                 self.cancelled.append(message.request_id)
                 self.running[message.request_id].set()
@@ -206,6 +215,29 @@ class FakeWorker:
             last = {"usage": Usage(10, 2 * request.num_choices), "timings": Timings(0.0, 0.01, 0.02)} if k == 0 else {}
             self.send(Step((Delta(request.request_id, finish_reason="stop", choice=k, num_open=k, **last),)))
         self.running.pop(request.request_id, None)
+
+    def complete(self, request: Complete, gone: threading.Event) -> None:
+        """Says the prompt back, from the n-th character on in the n-th choice; likelier from choice to choice."""
+        text = text_of(request.prompt)
+        if text == "error":
+            self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
+            return
+        tops = request.logprobs
+        told = entries(text[1:], tops, -1.0) if request.echo and tops is not None else ()
+        echo = PromptTokens(text, (None, *told), entries(text[:1], 0, 0.0)[0].chosen) if request.echo else None
+        num_tokens = 0
+        for k in range(request.num_choices):
+            said = (text + (request.suffix or ""))[k:][: request.max_tokens]
+            num_tokens += len(said)
+            for index, character in enumerate(said or [""]):
+                found = () if tops is None else entries(character, tops, k - 9.0)
+                prompt = echo if index == 0 else None
+                delta = Delta(request.request_id, character, num_tokens=1, logprobs=found, prompt=prompt, choice=k)
+                self.send(Step((msgspec.structs.replace(delta, num_open=request.num_choices - k),)))
+            num_open = request.num_choices - k - 1
+            last = {} if num_open else {"usage": Usage(len(text), num_tokens), "timings": Timings(0.0, 0.01, 0.02)}
+            report = Report(stop_cause="max_tokens")
+            self.end(request, choice=k, num_open=num_open, finish_reason="length", report=report, **last)
 
     def tool(self, request: Generate) -> None:
         first = ToolCallDelta(index=0, id="call_1", name="weather")

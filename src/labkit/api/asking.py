@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
+from labkit.api.access import admit, require_allowed
 from labkit.api.answer import Answer, ClientGoneError, unless_gone
 from labkit.api.backend import ChatBackend
 from labkit.api.exchange import observation_of
@@ -55,7 +57,10 @@ async def answer(request: Request, call: Call, wire: Wire) -> Response:
     observation.model, observation.operation = call.model, call.operation
     observation.answer_id, observation.is_stream = call.operation.request_id, call.stream
     observation.given, observation.ignored = call.given, call.ignored
-    running = Answer(generated(backend, call.model, (call.operation, *call.more)), observation)
+    operations = admit(request, call.model, (call.operation, *call.more))
+    if request.app.state.explain_prompts:
+        operations = tuple(msgspec.structs.replace(one, tell_prompt=True) for one in operations)
+    running = Answer(generated(backend, call.model, operations), observation)
     if call.stream:
         return await _stream(request, running, wire, ignored_header(call.ignored))
     return await _whole(request, running, wire, ignored_header(call.ignored))
@@ -69,6 +74,7 @@ async def vectors(
     observation = observation_of(request)
     observation.model, observation.operation = model, operation
     observation.answer_id, observation.ignored = operation.request_id, ignored
+    admit(request, model, (operation,))
     parts = await _unless_gone(request, backend.embed(model, operation))
     observation.see_parts(parts)
     return parts
@@ -79,6 +85,7 @@ async def reply(request: Request, model: str, question: Question) -> Reply:
     backend: ChatBackend = request.app.state.backend
     observation = observation_of(request)
     observation.model, observation.operation = model, question
+    require_allowed(request, model)
     return await _unless_gone(request, backend.ask(model, question))
 
 
@@ -89,6 +96,7 @@ async def loaded(request: Request, model: str, keep_alive_seconds: float | None)
     """
     backend: ChatBackend = request.app.state.backend
     observation_of(request).model = model
+    require_allowed(request, model)
     started = monotonic()
     await _unless_gone(request, backend.load(model, keep_alive_seconds))
     return monotonic() - started

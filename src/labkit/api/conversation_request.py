@@ -2,14 +2,22 @@
 
 from typing import Any
 
-from labkit.api.schemas.chat import AllowedToolChoice, ChatTemplateFields, Message, NamedTool, Tool, ToolChoice
+from labkit.api.schemas.chat import (
+    AllowedToolChoice,
+    ConversationFields,
+    Message,
+    NamedTool,
+    TemplateFields,
+    Tool,
+    ToolChoice,
+)
 from labkit.errors import InvalidRequestError
 
 Plain = dict[str, Any]
 _GIVEN_TO_TEMPLATES = frozenset({"messages", "tools", "add_generation_prompt", "bos_token", "eos_token"})
 
 
-def conversation_fields(body: ChatTemplateFields) -> dict[str, Any]:
+def conversation_fields(body: ConversationFields) -> dict[str, Any]:
     """Fields of a Generate or a Render that say how a conversation is written down. Raises InvalidRequestError."""
     return {
         "messages": tuple(_message(message, f"messages[{index}]") for index, message in enumerate(body.messages)),
@@ -79,7 +87,7 @@ def _tools(tools: list[Tool]) -> tuple[Plain, ...]:
     return tuple(tool.model_dump(exclude_none=True) for tool in tools)
 
 
-def _template_arguments(body: ChatTemplateFields) -> dict[str, Any]:
+def _template_arguments(body: TemplateFields) -> dict[str, Any]:
     arguments = body.chat_template_kwargs or {}
     if taken := _GIVEN_TO_TEMPLATES & set(arguments):
         name = min(taken)
@@ -87,7 +95,7 @@ def _template_arguments(body: ChatTemplateFields) -> dict[str, Any]:
     return arguments
 
 
-def _continues(body: ChatTemplateFields) -> bool:
+def _continues(body: ConversationFields) -> bool:
     """Whether the last message is to be continued; vLLM asks for that with two fields that must agree."""
     if not body.continue_final_message:
         return False

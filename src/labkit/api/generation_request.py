@@ -27,7 +27,9 @@ def validated(kind: type[_Body], body: dict[str, Any]) -> _Body:
         raise explained(error) from error
 
 
-def shared_fields(body: GenerationBody, max_tokens: int | None, demand: Demand | None) -> dict[str, Any]:
+def shared_fields(
+    body: GenerationBody, max_tokens: int | None, demand: Demand | None, num_choices: int | None = None
+) -> dict[str, Any]:
     """Fields of a Generate or a Complete that come from what all bodies share. Raises InvalidRequestError."""
     return {
         "sampling": sampling(body),
@@ -37,7 +39,7 @@ def shared_fields(body: GenerationBody, max_tokens: int | None, demand: Demand |
         "stop_token_ids": tuple(body.stop_token_ids or ()),
         "ignore_eos": bool(body.ignore_eos),
         "constraint": demand.constraint() if demand else None,
-        "num_choices": body.n or 1,
+        "num_choices": num_choices or body.n or 1,
         "adapters": _adapters(body),
         "lane": _LANES.get(body.service_tier, "normal"),
         "reuse": body.cache_prompt is not False,

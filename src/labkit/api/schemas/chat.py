@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from labkit.api.schemas.generation import MAX_TOP_LOGPROBS, GenerationBody, Part, TokenLimit
+from labkit.api.schemas.generation import MAX_TOP_LOGPROBS, GenerationBody, ModelName, Part, TokenLimit
 from labkit.worker.values import ReasoningEffort
 
 MAX_TOOLS = 128
@@ -94,10 +94,9 @@ class AllowedToolChoice(Part):
 ToolChoice = Literal["none", "auto", "required"] | NamedTool | AllowedToolChoice
 
 
-class ChatTemplateFields(Part):
+class TemplateFields(Part):
     """Fields that say how a conversation is written down for the model."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
     tools: Annotated[list[Tool], Field(max_length=MAX_TOOLS)] | None = None
     reasoning_effort: ReasoningEffort | None = None
     chat_template_kwargs: dict[str, Any] | None = None
@@ -105,9 +104,16 @@ class ChatTemplateFields(Part):
     continue_final_message: bool | None = None
 
 
-class ChatCompletionBody(ChatTemplateFields, GenerationBody):
+class ConversationFields(TemplateFields):
+    """A conversation, and how it is written down."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+
+
+class ChatCompletionBody(ConversationFields, GenerationBody):
     """Every field of a chat completion that changes the answer and is honoured."""
 
+    model: ModelName
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     tool_choice: ToolChoice | None = None

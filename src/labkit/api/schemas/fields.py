@@ -100,16 +100,24 @@ HARMLESS = frozenset({
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-\[\]]")
 
 
-def refuse_unsupported(body: Mapping[str, Any], refused: Mapping[str, tuple[Any, ...]] = REFUSED) -> None:
-    """Raise InvalidRequestError for the first of the `refused` fields that asks for what is not supported."""
+def refuse_unsupported(
+    body: Mapping[str, Any],
+    refused: Mapping[str, tuple[Any, ...]] = REFUSED,
+    instead: Mapping[str, str] = _INSTEAD,
+    place: str = "",
+) -> None:
+    """Raise InvalidRequestError for the first of the `refused` fields that asks for what is not supported.
+
+    `place` is where the body stands in a larger one, as "text."; `instead` has hints by the field's name.
+    """
     for name, defaults in refused.items():
         value = body.get(name)
         if value is not None and not any(_same(value, default) for default in defaults):
             raise InvalidRequestError(
-                f"{name} is not supported yet",
-                param=name,
+                f"{place}{name} is not supported yet",
+                param=f"{place}{name}",
                 code="unsupported_parameter",
-                hint=_INSTEAD.get(name, ""),
+                hint=instead.get(name, ""),
             )
 
 

@@ -63,6 +63,7 @@ Grammar = Annotated[str, Field(max_length=MAX_GRAMMAR_CHARS)]
 Stop = Annotated[str, Field(min_length=1)]
 Stops = Stop | Annotated[list[Stop], Field(max_length=MAX_STOPS)]
 Answers = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_ANSWERS)]
+ModelName = Annotated[str, Field(min_length=1)]
 Choices = Annotated[int, Field(ge=1, le=MAX_CHOICES)]
 
 
@@ -86,7 +87,6 @@ class Adapter(Part):
 class GenerationBody(Part):
     """Fields that are honoured wherever text is asked for in the words of OpenAI, vLLM or llama-server."""
 
-    model: Annotated[str, Field(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
