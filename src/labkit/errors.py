@@ -194,7 +194,11 @@ class BudgetExceededError(QueueFullError):
 
 
 class NotReadyError(UnavailableError):
-    """A model is loading or the server is draining."""
+    """A model is loading, waits for memory, or the server is draining; may know when to try again."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class DownloadError(UnavailableError):

@@ -5,7 +5,7 @@ from labkit.engine.types import EngineConfig
 from labkit.errors import InsufficientMemoryError
 from labkit.estimate import Device, Machine
 from labkit.serving.fit import require_all, require_fit
-from labkit.serving.serve import find_model
+from labkit.serving import find_model
 from labkit.settings import load_settings
 from labkit.units import GIB, MIB
 

@@ -92,8 +92,8 @@ def test_every_sampler_is_honoured_by_the_engine(client):
     assert answer.choices[0].message.content
 
 
-def test_an_unknown_adapter_is_a_bad_request(client):
-    with pytest.raises(openai.BadRequestError, match="nobody"):
+def test_an_unknown_adapter_is_not_found(client):
+    with pytest.raises(openai.NotFoundError, match="nobody"):
         ask(client, extra_body={"lora": [{"name": "nobody"}]})
 
 

@@ -15,7 +15,7 @@ from labkit.estimate.weights import Weights, weights_of_catalog, weights_of_file
 from labkit.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from labkit.estimate.require import require_memory
+    from labkit.estimate.require import needed_bytes, require_memory
     from labkit.estimate.training import (
         FittedTraining,
         TrainingEstimate,
@@ -47,6 +47,7 @@ __all__ = [
     "largest_that_fits",
     "machine_from_profile",
     "missing_facts",
+    "needed_bytes",
     "place",
     "predict_decode",
     "predict_prefill",
@@ -66,6 +67,7 @@ __getattr__ = lazy_names(
         "estimate_contexts": "trust",
         "estimate_model": "trust",
         "largest_that_fits": "training",
+        "needed_bytes": "require",
         "require_memory": "require",
         "training_memory": "training",
     },

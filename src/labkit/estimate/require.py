@@ -33,10 +33,10 @@ def require_memory(
     memory = memory or estimate_memory(architecture, weights, context)
     if memory is None or budget is None:
         return memory
-    if _needed(memory) <= budget:
+    if needed_bytes(memory) <= budget:
         return memory
     raise InsufficientMemoryError(
-        f"{name} needs {render_bytes(_needed(memory))} with {context.context_tokens:,} tokens of context, "
+        f"{name} needs {render_bytes(needed_bytes(memory))} with {context.context_tokens:,} tokens of context, "
         f"{render_bytes(budget)} are free",
         hint=_hint(name, architecture, weights, budget, context),
     )
@@ -50,7 +50,8 @@ def _budget(machine: Machine) -> int | None:
     return machine.ram_budget_bytes + own
 
 
-def _needed(memory: MemoryEstimate) -> int:
+def needed_bytes(memory: MemoryEstimate) -> int:
+    """What must be free for a model of this estimate: its upper bound, and 3 % to spare."""
     return round(memory.high * (1 + MARGIN_SHARE))
 
 
@@ -58,7 +59,7 @@ def _hint(name: str, architecture: ModelArchitecture, weights: Weights, budget: 
     tokens = context.context_tokens // 2
     while tokens >= LEAST_CONTEXT_TOKENS:
         memory = estimate_memory(architecture, weights, replace(context, context_tokens=tokens))
-        if memory is not None and _needed(memory) <= budget:
+        if memory is not None and needed_bytes(memory) <= budget:
             return f"a smaller context fits: labkit serve {name} --ctx {tokens}"
         tokens //= 2
     return "end other programs, or see what fits: labkit recommend"

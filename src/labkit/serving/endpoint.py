@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncGenerator, Callable
 
-from labkit.api import LOOPBACK_NAMES, Limits, ModelCard, create_app
+from labkit.api import ModelCard, create_app
 from labkit.errors import NotReadyError
+from labkit.serving.access import Access, open_access
+from labkit.serving.census import Census
+from labkit.serving.control import ControlMiddleware
 from labkit.serving.http_server import make_server
 from labkit.serving.listener import open_listener, url_of
 from labkit.serving.plan import EndpointPlan
@@ -19,6 +23,7 @@ class Endpoint:
 
     def __init__(self, url: str, pool: WorkerPool) -> None:
         self.url = url
+        self.control_token = secrets.token_urlsafe(32)
         self._pool = pool
         self._hurry = asyncio.Event()
 
@@ -56,16 +61,27 @@ class Endpoint:
 async def open_endpoint(
     plan: EndpointPlan, on_bound: Callable[[], None] = lambda: None
 ) -> AsyncGenerator[Endpoint, None]:
-    """An endpoint whose models are all loaded. Leaving the context drains it; nothing of it is left then.
+    """An endpoint whose models are loaded, those that stay. Leaving the context drains it; nothing is left then.
 
     `on_bound` is called when the address is ours and loading starts; /health says 503 until it is done.
     Raises PortInUseError, RefusedError, and what a load raises.
     """
+    with open_access(plan.access, plan.host) as access:
+        async with _open_with(access, plan, on_bound) as endpoint:
+            yield endpoint
+
+
+@contextlib.asynccontextmanager
+async def _open_with(
+    access: Access, plan: EndpointPlan, on_bound: Callable[[], None]
+) -> AsyncGenerator[Endpoint, None]:
     listener = open_listener(plan.host, plan.port)
     on_bound()
     pool = WorkerPool(plan)
     endpoint = Endpoint(url_of(listener), pool)
-    server = make_server(create_app(pool, _limits(plan.host)))
+    app = create_app(pool, access.limits, access.observers, gate=access.gate)
+    census = Census(plan.access.max_connections, plan.access.max_connections_per_address)
+    server = make_server(ControlMiddleware(app, pool, endpoint.control_token), census)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await pool.start()
@@ -85,7 +101,3 @@ async def open_endpoint(
         finally:
             pool.kill()
             listener.close()
-
-
-def _limits(host: str) -> Limits:
-    return Limits(host_names=LOOPBACK_NAMES | {f"[{host}]" if ":" in host else host.lower()})

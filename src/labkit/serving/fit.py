@@ -6,13 +6,14 @@ from pathlib import Path
 
 from labkit.engine.capacity import capacity_of
 from labkit.engine.types import DEFAULT_CELLS, EngineConfig
-from labkit.errors import InsufficientMemoryError
+from labkit.errors import InsufficientMemoryError, LabkitError
 from labkit.estimate import (
     ContextSettings,
     Machine,
     ModelEstimate,
     estimate_model,
     machine_from_profile,
+    needed_bytes,
     require_memory,
     weights_of_file,
 )
@@ -22,30 +23,74 @@ from labkit.hardware.source import SystemSource
 from labkit.model import ModelArchitecture
 from labkit.serving.plan import ServedModel
 from labkit.settings import Settings
+from labkit.units import render_bytes
 
 Sizer = Callable[[ServedModel, ContextSettings], ModelEstimate]
 
 
 def require_fit(
-    models: Sequence[ServedModel], engine: EngineConfig, settings: Settings, *, adapters: Sequence[Path] = ()
+    models: Sequence[ServedModel],
+    engine: EngineConfig,
+    settings: Settings,
+    *,
+    adapters: Sequence[Path] = (),
+    limit_bytes: int | None = None,
 ) -> tuple[ModelEstimate, ...]:
-    """What each model takes, beside adapters and a draft model.
+    """What each model takes, beside adapters and draft models, within `limit_bytes` and the machine's memory.
 
     Raises InsufficientMemoryError, with figures and a way out, when they do not fit together. System memory alone is
     asked first, which costs nothing; accelerators are looked for only where it does not do, and the native core, whose
     answer takes a second, only where formulas say no or do not know the shape.
     """
-    files = (*adapters, *filter(None, (engine.draft_model,)))
-    beside = sum(path.stat().st_size for path in files if path.is_file())
+    beside = sum(map(_size, adapters)) + sum(bytes_beside(model, engine) for model in models)
 
     def without(machine: Machine) -> Machine:
         budget = machine.ram_budget_bytes
+        if limit_bytes is not None:
+            machine, budget = replace(machine, devices=()), min(limit_bytes, budget or limit_bytes)
         return machine if budget is None else replace(machine, ram_budget_bytes=max(budget - beside, 0))
 
     quick = without(Machine(probe_memory(SystemSource()).value.budget_bytes))
+    if limit_bytes is not None:
+        return require_all(models, engine, quick, lambda: quick)
     return require_all(
         models, engine, quick, lambda: without(machine_from_profile(detect_hardware(settings, measure=False)))
     )
+
+
+def estimate(model: ServedModel, engine: EngineConfig, *, natively: bool = False) -> ModelEstimate:
+    """What one model takes. Blocks: for a second where the native core must be asked."""
+    context = _context(model, model.engine or engine)
+    return _natively(model, context) if natively else _by_header(model, context)
+
+
+def memory_of(model: ServedModel, engine: EngineConfig) -> int:
+    """Bytes that are set apart for it, adapters and draft model included; its file's size where no estimate says."""
+    memory = model.estimate.memory if model.estimate else None
+    return (needed_bytes(memory) if memory else model.facts.file_bytes) + bytes_beside(model, engine)
+
+
+def bytes_beside(model: ServedModel, engine: EngineConfig) -> int:
+    """Bytes of a model's adapters and of its draft model."""
+    draft = (model.engine or engine).draft_model
+    return sum(_size(path) for _, path in model.adapters) + (_size(draft) if draft else 0)
+
+
+def too_large(model: ServedModel, engine: EngineConfig, largest_bytes: int, staying: Sequence[str]) -> LabkitError:
+    """Why it cannot be loaded where no more than `largest_bytes` will ever be free, and which context could."""
+    budget = max(largest_bytes - bytes_beside(model, engine), 0)
+    try:
+        _require([model], engine, Machine(budget), lambda model, _: model.estimate or estimate(model, engine))
+    except InsufficientMemoryError as error:
+        if staying:
+            error.message += f" beside what stays loaded ({', '.join(staying)})"
+        return error
+    need = render_bytes(memory_of(model, engine))
+    return InsufficientMemoryError(f"{model.ref.name} needs {need}, {render_bytes(budget)} can be free")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def require_all(
@@ -80,13 +125,13 @@ def _require(
 ) -> tuple[ModelEstimate, ...]:
     found = []
     for model in models:
-        shape, context = model.facts.architecture, _context(model, engine)
-        estimate = sizer(model, context)
+        shape, context = model.facts.architecture, _context(model, model.engine or engine)
+        sized = sizer(model, context)
         weights = weights_of_file(model.facts)
-        memory = require_memory(model.ref.name, shape, weights, machine, context, memory=estimate.memory)
+        memory = require_memory(model.ref.name, shape, weights, machine, context, memory=sized.memory)
         if memory is not None and machine.ram_budget_bytes is not None:
             machine = replace(machine, ram_budget_bytes=machine.ram_budget_bytes - memory.high)
-        found.append(estimate)
+        found.append(sized)
     return tuple(found)
 
 

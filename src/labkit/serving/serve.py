@@ -5,21 +5,15 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
-from labkit import gguf, store
 from labkit.api import ModelCard
-from labkit.engine.types import EngineConfig
-from labkit.errors import InputError
-from labkit.gguf import file_facts
 from labkit.serving.endpoint import Endpoint, open_endpoint
 from labkit.serving.event_loop import run_loop
-from labkit.serving.fit import require_fit
+from labkit.serving.instances import instance_of, recorded, run_folder
 from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan, ServedModel
-from labkit.settings import Settings, ensure_writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +42,6 @@ class Draining:
 ServeEvent = Loading | Serving | Draining
 
 
-def plan_endpoint(
-    names: Sequence[str],
-    settings: Settings,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    engine: EngineConfig | None = None,
-    adapters: Sequence[tuple[str, Path]] = (),
-) -> EndpointPlan:
-    """Find and validate every model, and prove that logs can be written. Loads and binds nothing.
-
-    Raises ModelNotFoundError, InvalidModelFileError, InsufficientMemoryError, DataFolderError, InputError.
-    """
-    models = tuple(find_model(name, settings) for name in names)
-    served = [model.ref.name for model in models]
-    if len(set(served)) < len(served):
-        raise InputError("a model is named twice", hint="name each model once")
-    if adapters and len(models) > 1:
-        raise InputError("adapters belong to one model, and several are named", hint="serve them one by one")
-    if len({name for name, _ in adapters}) < len(adapters):
-        raise InputError("an adapter is named twice", hint="give each a name of its own")
-    estimates = require_fit(models, engine or EngineConfig(), settings, adapters=[path for _, path in adapters])
-    return EndpointPlan(
-        models=tuple(replace(model, estimate=found) for model, found in zip(models, estimates, strict=True)),
-        logs_folder=ensure_writable(settings.data_folder / "logs"),
-        host=settings.host if host is None else host,
-        port=settings.port if port is None else port,
-        engine=engine or EngineConfig(),
-        adapters=tuple(adapters),
-    )
-
-
-def find_model(name: str, settings: Settings) -> ServedModel:
-    """The model of that name, or the GGUF file at that path, validated."""
-    ref = store.resolve(name, settings)
-    names = {name, *(store.EMBEDDED_ALIASES if ref == store.embedded() else ())}
-    aliases = tuple(sorted(names - {ref.name}))
-    return ServedModel(ref, file_facts(gguf.validate(ref.path)), aliases)
-
-
 def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; returns when nothing of the endpoint is left.
 
@@ -107,10 +61,19 @@ async def _serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> 
         started = time.monotonic()
         async with open_endpoint(plan, lambda: on_event(Loading(plan.models))) as endpoint:
             stopper.endpoint = endpoint
-            on_event(Serving(endpoint.url, endpoint.models, time.monotonic() - started))
-            await stopper.stop.wait()
+            with _record(plan, endpoint):
+                on_event(Serving(endpoint.url, endpoint.models, time.monotonic() - started))
+                await stopper.stop.wait()
             endpoint.drain()
             on_event(Draining(endpoint.num_running))
+
+
+def _record(plan: EndpointPlan, endpoint: Endpoint) -> contextlib.AbstractContextManager[None]:
+    """Lets `labkit ps` and `labkit stop` find it, where there is a place for that."""
+    if plan.settings is None:
+        return contextlib.nullcontext()
+    names = tuple(card.name for card in endpoint.models)
+    return recorded(instance_of(endpoint.url, names, endpoint.control_token), run_folder(plan.settings))
 
 
 class _Stopper:

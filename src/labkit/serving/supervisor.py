@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labkit.api.backend import ModelHealth, ModelState, ModelStats
 from labkit.errors import LabkitError, ModelLoadError, NotReadyError, WorkerDiedError
-from labkit.serving.logs import file_size, last_lines
+from labkit.serving.logs import MAX_LOG_BYTES, bound_log, file_size, last_lines
 from labkit.serving.restart_policy import RestartPolicy
 from labkit.serving.route import Route
 from labkit.serving.vector_route import VectorRoute
@@ -41,7 +41,6 @@ from labkit.worker.messages import (
 )
 from labkit.worker.wire import restore_error
 
-WAIT_READY_SECONDS = 10.0
 SILENCE_SECONDS = 10.0
 GRACE_SECONDS = 3.0
 BREAKER_REST_SECONDS = 60.0
@@ -80,6 +79,7 @@ class Supervisor:
         self._last_sign = -math.inf
         self._num_restarts = 0
         self.ready: Ready | None = None
+        self.died_loading = False  # without a word about what is wrong
 
     @property
     def pid(self) -> int | None:
@@ -121,7 +121,7 @@ class Supervisor:
         return self.ready
 
     async def generate(self, request: Generation) -> AsyncGenerator[list[Delta], None]:
-        """News of one request; waits up to 10 s for a worker that is loading. Closing it cancels the request.
+        """News of one request; waits for a worker that is loading. Closing it cancels the request.
 
         Raises the request's error, WorkerDiedError when the process ends in mid-work, NotReadyError when there is
         no process to ask.
@@ -191,7 +191,7 @@ class Supervisor:
     async def _ready_process(self) -> WorkerProcess:
         name = self._plan.model
         try:
-            async with asyncio.timeout(WAIT_READY_SECONDS):
+            async with asyncio.timeout(self._plan.load_seconds):
                 while self._state in ("loading", "restarting"):
                     await self._settled.wait()
         except TimeoutError:
@@ -246,6 +246,7 @@ class Supervisor:
             log = last_lines(self._plan.log_path, log_start)
             lines = f"; last lines of its log:\n{log}" if log else ""
             self._error = ModelLoadError(f"the worker {how} while it loaded '{self._plan.model}'{lines}")
+            self.died_loading = True
         return how
 
     def _after_crash(self, how: str, delay: float | None, num_crashes: int) -> None:
@@ -315,6 +316,8 @@ class Supervisor:
         self._last_sign = clock()
         while True:
             await asyncio.sleep(1.0)
+            if file_size(self._plan.log_path) > MAX_LOG_BYTES:
+                await asyncio.to_thread(bound_log, self._plan.log_path)
             if self._silence(clock()) <= 0:
                 continue
             await asyncio.sleep(1.0)  # if this loop was held up itself, its pulses are read now

@@ -1,29 +1,51 @@
-"""Every model of an endpoint, each in its own worker: the backend behind the routes."""
+"""Every model of an endpoint, each in its own worker while it is loaded: the backend behind the routes."""
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Iterable
+
+import msgspec
 
 from labkit.api.backend import ModelCard, ModelHealth, ModelStats
-from labkit.catalog import nearest
-from labkit.errors import LabkitError, ModelNotFoundError, NotReadyError
-from labkit.serving.plan import EndpointPlan
-from labkit.serving.supervisor import Supervisor
+from labkit.engine.types import AdapterUse
+from labkit.errors import LabkitError, NotReadyError
+from labkit.serving.directory import Directory, Place, unknown_adapter
+from labkit.serving.loads import Loads
+from labkit.serving.memory_budget import MemoryBudget
+from labkit.serving.model_host import ModelHost
+from labkit.serving.plan import EndpointPlan, ServedModel
+from labkit.serving.residency import Resident
+from labkit.serving.shelf import Shelf
 from labkit.worker.messages import Delta, Embed, Embedded, Generation, Question, Reply, Rerank
+
+LOOK_SECONDS = 2.0
+_logger = logging.getLogger("labkit.serving")
 
 
 class WorkerPool:
     """Implements `labkit.api.ChatBackend`. Used from one event loop."""
 
     def __init__(self, plan: EndpointPlan) -> None:
-        self._cards = {model.ref.name: model.card() for model in plan.models}
-        self._supervisors = {model.ref.name: Supervisor(plan.worker(model)) for model in plan.models}
-        self._aliases = {alias: model.ref.name for model in plan.models for alias in model.aliases}
+        self._plan = plan
+        self._hosts: dict[str, ModelHost] = {}
+        self._directory = Directory((), {})
+        self._budget = MemoryBudget(plan.memory_limit_bytes, plan.settings)
+        self._loads = Loads(plan, self._budget, lambda: tuple(self._hosts.values()))
+        self._shelf = Shelf(plan)
+        self._looking: asyncio.Task[None] | None = None
         self._draining = False
+        self._take(plan.models)
 
     async def start(self) -> None:
-        """Load every model. Raises the first failure; the caller stops the pool then."""
-        loads = [asyncio.create_task(supervisor.start()) for supervisor in self._supervisors.values()]
+        """Load what stays. Raises the first failure; the caller stops the pool then."""
+        if self._plan.whole_store:
+            stamp = await asyncio.to_thread(self._shelf.stamp)
+            self._take(await asyncio.to_thread(self._shelf.models))
+            self._looking = asyncio.create_task(self._look(stamp))
+        staying = [host for host in self._hosts.values() if host.model.stays]
+        loads = [asyncio.create_task(self.load(host.name)) for host in staying]
         try:
             await asyncio.gather(*loads)
         finally:
@@ -32,12 +54,21 @@ class WorkerPool:
             await asyncio.gather(*loads, return_exceptions=True)
 
     def models(self) -> tuple[ModelCard, ...]:
-        """Cards, completed with what the workers said when they were ready."""
-        return tuple(_completed(card, self._supervisors[name]) for name, card in self._cards.items())
+        """Cards, completed with what the workers said when they were loaded; after each model its adapters."""
+        aliases: dict[str, list[str]] = {}
+        for alias, name in self._plan.aliases.items():
+            if (place := self._directory.find(name)) is not None:
+                aliases.setdefault(place.adapter or place.model, []).append(alias)
+        cards = [card for host in self._hosts.values() for card in host.cards()]
+        return tuple(
+            dataclasses.replace(card, aliases=(*card.aliases, *aliases[card.name])) if card.name in aliases else card
+            for card in cards
+        )
 
     def health(self) -> dict[str, ModelHealth]:
-        """State of each worker; all are "stopped" for clients while the endpoint drains."""
-        states = {name: supervisor.health() for name, supervisor in self._supervisors.items()}
+        """State of each model; all are "stopped" for clients while the endpoint drains."""
+        now = asyncio.get_running_loop().time()
+        states = {name: host.health(now) for name, host in self._hosts.items()}
         if not self._draining:
             return states
         return {
@@ -46,47 +77,55 @@ class WorkerPool:
         }
 
     def stats(self) -> dict[str, ModelStats]:
-        """Figures of each worker."""
-        return {name: supervisor.stats() for name, supervisor in self._supervisors.items()}
+        """Figures of each model's worker."""
+        now = asyncio.get_running_loop().time()
+        return {name: host.stats(now) for name, host in self._hosts.items()}
 
-    def generate(self, model: str, request: Generation) -> AsyncGenerator[list[Delta], None]:
-        """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
-        return self._find(model).generate(request)
+    async def generate(self, model: str, request: Generation) -> AsyncGenerator[list[Delta], None]:
+        """See ChatBackend. Loads the model first. Raises ModelNotFoundError, and NotReadyError while stopping."""
+        host, place = await self._find(model)
+        request = _adapted(request, host, place)
+        async with self._loads.using(host) as worker, contextlib.aclosing(worker.generate(request)) as answer:
+            async for news in answer:
+                yield news
 
     async def embed(self, model: str, request: Embed | Rerank) -> list[Embedded]:
-        """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
-        return await self._find(model).embed(request)
+        """See ChatBackend. Loads the model first. Raises ModelNotFoundError, and NotReadyError while stopping."""
+        host, _ = await self._find(model)
+        async with self._loads.using(host) as worker:
+            return await worker.embed(request)
 
     async def ask(self, model: str, question: Question) -> Reply:
-        """See ChatBackend. Raises ModelNotFoundError, and NotReadyError while the endpoint stops."""
-        return await self._find(model).ask(question)
+        """See ChatBackend. Loads the model first. Raises ModelNotFoundError, and NotReadyError while stopping."""
+        host, _ = await self._find(model)
+        async with self._loads.using(host) as worker:
+            return await worker.ask(question)
 
     async def load(self, model: str, keep_alive_seconds: float | None = None) -> None:
         """See ChatBackend."""
-        self._find(model)
+        host, _ = await self._find(model)
+        if keep_alive_seconds is not None:
+            self._loads.keep(host, keep_alive_seconds)
+        async with self._loads.using(host):
+            pass
 
     async def unload(self, model: str) -> None:
         """See ChatBackend."""
-        self._find(model)
-
-    def _find(self, model: str) -> Supervisor:
-        supervisor = self._supervisors.get(self._aliases.get(model, model))
-        if supervisor is None:
-            near = nearest(model, self._supervisors)
-            hint = "" if near else f"served here: {', '.join(self._supervisors)}"
-            raise ModelNotFoundError(model, near, hint=hint)
-        if self._draining:
-            raise NotReadyError("the endpoint is stopping")
-        return supervisor
+        host, _ = await self._find(model)
+        await self._loads.unload(host)
 
     @property
     def num_running(self) -> int:
-        """Requests that are not over, of all models."""
-        return sum(supervisor.num_running for supervisor in self._supervisors.values())
+        """Requests that are not over, of all models; those that wait for a load are among them."""
+        return sum(host.num_users for host in self._hosts.values())
+
+    def residents(self) -> list[Resident]:
+        """Models that take memory, with how much."""
+        return self._loads.residents()
 
     def worker_pids(self) -> dict[str, int | None]:
         """Process ids of the workers that live now, by model."""
-        return {name: supervisor.pid for name, supervisor in self._supervisors.items()}
+        return {name: host.supervisor.pid if host.supervisor else None for name, host in self._hosts.items()}
 
     def drain(self) -> None:
         """Take no new request; running ones go on."""
@@ -94,32 +133,66 @@ class WorkerPool:
 
     def end_all(self, error: LabkitError) -> None:
         """End every running request with `error`, now."""
-        for supervisor in self._supervisors.values():
-            supervisor.end_all(error)
+        self._loads.end_waiting(error)
+        for host in self._hosts.values():
+            if host.supervisor:
+                host.supervisor.end_all(error)
 
     async def stop(self) -> None:
         """Stop every worker. Returns when no process is left."""
-        await asyncio.gather(*(supervisor.stop() for supervisor in self._supervisors.values()))
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await self._loads.stop()
 
     def kill(self) -> None:
         """Kill every worker now. Does not block."""
-        for supervisor in self._supervisors.values():
-            supervisor.kill()
+        for host in self._hosts.values():
+            if host.supervisor:
+                host.supervisor.kill()
+
+    async def _find(self, name: str) -> tuple[ModelHost, Place]:
+        place = self._directory.find(name)
+        if place is None and self._looking is not None:
+            self._take(await asyncio.to_thread(self._shelf.models))  # it may have been pulled a moment ago
+        place = place or self._directory.get(name)
+        if self._draining:
+            raise NotReadyError("the endpoint is stopping")
+        return self._hosts[place.model], place
+
+    def _take(self, models: Iterable[ServedModel]) -> None:
+        """From now on these are the models that can be asked for; what is loaded stays until it leaves."""
+        models = tuple(models)
+        hosts: dict[str, ModelHost] = {}
+        for model in models:
+            host = self._hosts.get(model.ref.name)
+            if host is None:
+                host = ModelHost(model, self._plan)
+            elif host.state == "unloaded" and not host.num_users:
+                host.model = model
+            hosts[host.name] = host
+        busy = {name: host for name, host in self._hosts.items() if host.state != "unloaded" or host.num_users}
+        self._hosts = busy | hosts if set(busy) - set(hosts) else hosts
+        self._directory = Directory(models, self._plan.aliases)
+
+    async def _look(self, stamp: tuple[float, ...]) -> None:
+        """Notice models that come and go."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                found = await asyncio.to_thread(self._shelf.stamp)
+                if found != stamp:
+                    self._take(await asyncio.to_thread(self._shelf.models))
+                    stamp = found
+            except Exception:
+                _logger.exception("the models of this machine could not be listed")
 
 
-def _completed(card: ModelCard, supervisor: Supervisor) -> ModelCard:
-    ready = supervisor.ready
-    if ready is None:
-        return card
-    return dataclasses.replace(
-        card,
-        context_tokens=ready.context_tokens,
-        trained_context_tokens=ready.trained_context_tokens,
-        num_parameters=ready.num_parameters,
-        num_slots=ready.num_slots,
-        num_threads=supervisor.num_threads,
-        size_bytes=ready.model_bytes,
-        description=ready.description,
-        capabilities=ready.capabilities,
-        vector_size=ready.vector_size,
-    )
+def _adapted(request: Generation, host: ModelHost, place: Place) -> Generation:
+    """With the adapter that was asked for as a model. Raises ModelNotFoundError for adapters that are not there."""
+    for use in request.adapters:
+        if use.name not in host.adapters:
+            raise unknown_adapter(use.name, host.name, host.adapters)
+    if place.adapter is None or any(use.name == place.adapter for use in request.adapters):
+        return request
+    return msgspec.structs.replace(request, adapters=(*request.adapters, AdapterUse(place.adapter)))
