@@ -1,7 +1,8 @@
-"""Which model a request is for, on routes where clients need not name one."""
+"""Which model a request is for: by its name, or where clients need not name one."""
 
-from labkit.api.backend import ChatBackend
-from labkit.errors import InvalidRequestError
+from labkit.api.backend import ChatBackend, ModelCard
+from labkit.catalog import nearest
+from labkit.errors import InvalidRequestError, ModelNotFoundError
 
 
 def named_or_only(backend: ChatBackend, name: str | None) -> str:
@@ -18,3 +19,13 @@ def named_or_only(backend: ChatBackend, name: str | None) -> str:
         code="missing_required_parameter",
         hint=f"served here: {served}",
     )
+
+
+def card_of(backend: ChatBackend, name: str) -> ModelCard:
+    """What is known of a model, by its name or an alias. Raises ModelNotFoundError with the nearest names."""
+    cards = backend.models()
+    for card in cards:
+        if name in (card.name, *card.aliases):
+            return card
+    near = nearest(name, (card.name for card in cards))
+    raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")

@@ -6,12 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from labkit.api.asking import answer, reply
-from labkit.api.backend import ModelCard
 from labkit.api.body import parse_object
 from labkit.api.completion_request import parse_native_call
-from labkit.api.named_model import named_or_only
+from labkit.api.named_model import card_of, named_or_only
 from labkit.api.native_answers import NativeWire
-from labkit.errors import ModelNotFoundError
 from labkit.worker.questions import DescribeTokenizer, TokenizerDescribed
 
 router = APIRouter()
@@ -35,7 +33,7 @@ async def get_props(request: Request, model: str | None = None) -> Response:
     name = named_or_only(request.app.state.backend, model)
     found = await reply(request, name, DescribeTokenizer(f"ask-{uuid.uuid4().hex}"))
     assert isinstance(found, TokenizerDescribed)
-    card = _card(request, name)
+    card = card_of(request.app.state.backend, name)
     return JSONResponse(
         {
             "default_generation_settings": {"n_ctx": card.context_tokens, "speculative": False, "is_processing": False},
@@ -50,10 +48,3 @@ async def get_props(request: Request, model: str | None = None) -> Response:
             "is_sleeping": False,
         }
     )
-
-
-def _card(request: Request, name: str) -> ModelCard:
-    for card in request.app.state.backend.models():
-        if name in (card.name, *card.aliases):
-            return card
-    raise ModelNotFoundError(name)

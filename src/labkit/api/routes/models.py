@@ -5,8 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from labkit.api.backend import ChatBackend, ModelCard
-from labkit.catalog import nearest
-from labkit.errors import ModelNotFoundError
+from labkit.api.named_model import card_of
 
 router = APIRouter()
 
@@ -15,29 +14,25 @@ router = APIRouter()
 async def list_models(request: Request) -> dict[str, Any]:
     """All of them, in the order they were named."""
     backend: ChatBackend = request.app.state.backend
-    return {"object": "list", "data": [_model_object(card) for card in backend.models()]}
+    return {"object": "list", "data": [model_object(card) for card in backend.models()]}
 
 
 @router.get("/v1/models/{name:path}")
 async def get_model(name: str, request: Request) -> dict[str, Any]:
     """One of them. Raises ModelNotFoundError with the nearest names."""
     backend: ChatBackend = request.app.state.backend
-    cards = backend.models()
-    for card in cards:
-        if name in (card.name, *card.aliases):
-            return _model_object(card)
-    near = nearest(name, (card.name for card in cards))
-    raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")
+    return model_object(card_of(backend, name))
 
 
-def _model_object(card: ModelCard) -> dict[str, Any]:
+def model_object(card: ModelCard) -> dict[str, Any]:
+    """A model as OpenAI lists it, with what vLLM's and llama-server's clients look for."""
     return {
         "id": card.name,
         "object": "model",
         "created": card.created,
         "owned_by": "labkit",
-        "root": card.name,
-        "parent": None,
+        "root": card.base or card.name,
+        "parent": card.base,
         "max_model_len": card.context_tokens,
         "context_tokens": card.context_tokens,
         "trained_context_tokens": card.trained_context_tokens,
@@ -46,7 +41,17 @@ def _model_object(card: ModelCard) -> dict[str, Any]:
         "size_bytes": card.size_bytes,
         "quantization": card.quantization,
         "license": card.license,
+        "digest": card.digest,
+        "family": card.family,
         "description": card.description,
         "capabilities": list(card.capabilities),
         "embedding_size": card.vector_size,
+        "chat_format": card.chat_format or None,
+        "meta": {  # llama-server's clients look here
+            "n_ctx": card.context_tokens,
+            "n_ctx_train": card.trained_context_tokens,
+            "n_embd": card.vector_size,
+            "n_params": card.num_parameters,
+            "size": card.size_bytes,
+        },
     }

@@ -14,7 +14,7 @@ from labkit.api.asking import ignored_header, reply
 from labkit.api.body import parse_object
 from labkit.api.conversation_request import refuse_foreign_parts
 from labkit.api.generation_request import validated
-from labkit.api.named_model import named_or_only
+from labkit.api.named_model import card_of, named_or_only
 from labkit.api.schemas.fields import ignored_in, refuse_ignored, refuse_unsupported
 from labkit.api.schemas.tokens import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from labkit.api.token_request import REFUSED, parse_tokenize, render_question, tokenize_question
@@ -128,10 +128,7 @@ def _request_id() -> str:
 
 
 def _context_tokens(request: Request, model: str) -> int | None:
-    for card in request.app.state.backend.models():
-        if model in (card.name, *card.aliases):
-            return card.context_tokens
-    return None
+    return card_of(request.app.state.backend, model).context_tokens
 
 
 async def _rendered(request: Request, body: dict[str, Any]) -> Rendered:
