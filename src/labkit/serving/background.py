@@ -24,7 +24,7 @@ def running_endpoint(plan: EndpointPlan) -> Generator[Endpoint, None, None]:
     """
     host = _Host(plan)
     thread = threading.Thread(target=host.run, name="labkit-endpoint", daemon=True)
-    with logging_to(plan.logs_folder / FRONT_LOG):
+    with logging_to(plan.logs_folder / FRONT_LOG, plan.observing.log_format):
         thread.start()
         try:
             yield host.wait_started()

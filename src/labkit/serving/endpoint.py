@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from labkit.api import ModelCard, create_app
+from labkit.api.observation import Observer
 from labkit.errors import NotReadyError
 from labkit.serving.access import Access, open_access
 from labkit.serving.census import Census
 from labkit.serving.control import ControlMiddleware
 from labkit.serving.http_server import make_server
 from labkit.serving.listener import open_listener, url_of
+from labkit.serving.observing import observers
 from labkit.serving.plan import EndpointPlan
 from labkit.serving.worker_pool import WorkerPool
 
@@ -66,20 +68,26 @@ async def open_endpoint(
     `on_bound` is called when the address is ours and loading starts; /health says 503 until it is done.
     Raises PortInUseError, RefusedError, and what a load raises.
     """
-    with open_access(plan.access, plan.host) as access:
-        async with _open_with(access, plan, on_bound) as endpoint:
+    pool = WorkerPool(plan)
+    with open_access(plan.access, plan.host) as access, observers(plan.observing, pool) as told:
+        async with _open_with(pool, access, told, plan, on_bound) as endpoint:
             yield endpoint
 
 
 @contextlib.asynccontextmanager
 async def _open_with(
-    access: Access, plan: EndpointPlan, on_bound: Callable[[], None]
+    pool: WorkerPool, access: Access, told: Sequence[Observer], plan: EndpointPlan, on_bound: Callable[[], None]
 ) -> AsyncGenerator[Endpoint, None]:
     listener = open_listener(plan.host, plan.port)
     on_bound()
-    pool = WorkerPool(plan)
     endpoint = Endpoint(url_of(listener), pool)
-    app = create_app(pool, access.limits, access.observers, gate=access.gate)
+    app = create_app(
+        pool,
+        access.limits,
+        (*access.observers, *told),
+        explain_prompts=plan.observing.explain_prompts,
+        gate=access.gate,
+    )
     census = Census(plan.access.max_connections, plan.access.max_connections_per_address)
     server = make_server(ControlMiddleware(app, pool, endpoint.control_token), census)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -74,7 +74,7 @@ def logging_to(path: Path, log_format: LogFormat = "text") -> Generator[None, No
     """Send the front's own log (requests, uvicorn's and labkit's words, tracebacks) to a file, not to the terminal."""
     handler = _BoundedFile(path)
     handler.setFormatter(_JsonLines() if log_format == "json" else _Text())
-    loggers = [logging.getLogger(name) for name in ("labkit", "uvicorn")]
+    loggers = [logging.getLogger(name) for name in ("labkit", "uvicorn", "opentelemetry")]
     before = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)

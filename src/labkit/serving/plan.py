@@ -14,6 +14,7 @@ from labkit.estimate import ModelEstimate
 from labkit.gguf import FileFacts
 from labkit.model import ModelRef
 from labkit.serving.logs import worker_log_path
+from labkit.serving.observing import Observing
 from labkit.serving.restart_policy import RestartPolicy
 from labkit.serving.supervisor import WorkerPlan
 from labkit.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
@@ -113,6 +114,7 @@ class EndpointPlan:
         whole_store: every model on this machine can be asked for, also one that is pulled later.
         options: of models that are found later, by name.
         access: who may use it, and what is kept of that.
+        observing: what it tells of its requests.
     """
 
     models: tuple[ServedModel, ...]
@@ -131,6 +133,7 @@ class EndpointPlan:
     whole_store: bool = False
     options: Mapping[str, ModelOptions] = field(default_factory=dict)
     access: AccessPolicy = field(default_factory=AccessPolicy)
+    observing: Observing = field(default_factory=Observing)
 
     def worker(self, model: ServedModel) -> WorkerPlan:
         """How the worker of one of the models is started."""

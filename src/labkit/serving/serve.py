@@ -49,7 +49,7 @@ def serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> None:
     Raises KeyboardInterrupt for the latter, and what `open_endpoint` raises.
     """
     try:
-        with logging_to(plan.logs_folder / FRONT_LOG):
+        with logging_to(plan.logs_folder / FRONT_LOG, plan.observing.log_format):
             run_loop(_serve(plan, on_event))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
