@@ -22,6 +22,11 @@ def fake_model(path: Path, name: str | None = None) -> ServedModel:
     return ServedModel(ModelRef(name=name or path.stem, path=path), file_facts(validate(path)))
 
 
+def served_model(path: Path, name: str | None = None) -> ServedModel:
+    """A real model file, for a real worker."""
+    return ServedModel(ModelRef(name=name or path.stem, path=path), file_facts(validate(path)))
+
+
 def fake_plan(folder: Path, *names: str, **changes) -> EndpointPlan:
     options = {"port": 0, "drain_seconds": 10.0, "restart": RestartPolicy(), "worker_program": PROGRAM} | changes
     models = tuple(fake_model(folder / f"{name}.gguf") for name in names or ("echo",))

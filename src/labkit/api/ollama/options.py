@@ -20,7 +20,7 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
     "embedding_only": (False,),
 }
 # Fields beside them that would.
-_REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
+REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
     "template": ("",),
     "context": ([],),
     "images": ([],),
@@ -31,7 +31,7 @@ _REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
     "shift": (False,),
     "suffix": ("",),
 }
-_TREATED = _REFUSED_FIELDS | {f"options.{name}": defaults for name, defaults in _REFUSED.items()}
+_TREATED = REFUSED_FIELDS | {f"options.{name}": defaults for name, defaults in _REFUSED.items()}
 _INSTEAD = {
     "template": "the model's own chat template is used; send raw: true and a finished prompt to use none",
     "context": "send the conversation to POST /api/chat",
@@ -45,7 +45,7 @@ _INSTEAD = {
 
 def refuse_fields(body: Mapping[str, Any], schema: type[BaseModel]) -> None:
     """Raise InvalidRequestError for the first known field, or option, that asks for what is not supported."""
-    _refuse({name: value for name, value in body.items() if name not in schema.model_fields}, _REFUSED_FIELDS, "")
+    _refuse({name: value for name, value in body.items() if name not in schema.model_fields}, REFUSED_FIELDS, "")
     options = body.get("options")
     if isinstance(options, dict):
         _refuse(options, _REFUSED, "options.")

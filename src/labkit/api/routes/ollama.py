@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from labkit.api.access import require_allowed
 from labkit.api.asking import answer, ignored_header, loaded, vectors
 from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
@@ -75,6 +76,7 @@ async def ollama_embeddings(request: Request) -> Response:
 
 async def _generated(request: Request, asked: GenerationAsked, shape: Shape, started: float) -> Response:
     if asked.operation is None and asked.keep_alive == 0:
+        require_allowed(request, asked.card.name)
         await _backend(request).unload(asked.card.name)
         return _only(OllamaWire(asked.name, shape, started=started).empty("unload"), asked)
     load_seconds = await _load(request, asked)

@@ -5,12 +5,13 @@ import uuid
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from labkit.api.access import allowed_models, require_allowed
 from labkit.api.asking import ignored_header, reply
 from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
 from labkit.api.ollama.models import API_VERSION, listed, running, shown
 from labkit.api.ollama.requests import parse_show
-from labkit.errors import RefusedError
+from labkit.errors import RefusedError, UnavailableError, WorkerDiedError
 from labkit.worker.messages import DescribeTokenizer, TokenizerDescribed
 
 router = APIRouter()
@@ -33,7 +34,7 @@ async def ollama_version() -> dict[str, str]:
 @router.get("/api/tags")
 async def ollama_tags(request: Request) -> JSONResponse:
     """Every model that can be asked for."""
-    return JSONResponse({"models": [listed(card) for card in _backend(request).models()]})
+    return JSONResponse({"models": [listed(card) for card in allowed_models(request, _backend(request).models())]})
 
 
 @router.get("/api/ps")
@@ -41,7 +42,8 @@ async def ollama_ps(request: Request) -> JSONResponse:
     """Every model that is loaded."""
     backend = _backend(request)
     states = backend.health()
-    cards = [card for card in backend.models() if card.name in states and states[card.name].state == "ready"]
+    allowed = allowed_models(request, backend.models())
+    cards = [card for card in allowed if card.name in states and states[card.name].state == "ready"]
     return JSONResponse({"models": [running(card, states[card.name]) for card in cards]})
 
 
@@ -51,11 +53,10 @@ async def ollama_show(request: Request) -> Response:
     backend = _backend(request)
     body = parse_object(await request.body())
     asked = parse_show(body, backend.models(), strict=request.headers.get("x-labkit-strict") == "1")
-    tokenizer = None
+    require_allowed(request, asked.card.name)
     state = backend.health().get(asked.card.name)
-    if state is not None and state.state == "ready":
-        described = await reply(request, asked.card.name, DescribeTokenizer(f"ask-{uuid.uuid4().hex}"))
-        tokenizer = described if isinstance(described, TokenizerDescribed) else None
+    is_loaded = state is not None and state.state == "ready"
+    tokenizer = await _tokenizer(request, asked.card.name) if is_loaded else None
     return JSONResponse(shown(asked.card, tokenizer, ()), headers=ignored_header(asked.ignored))
 
 
@@ -94,6 +95,15 @@ async def ollama_delete() -> Response:
 async def root() -> PlainTextResponse:
     """Signs of life for Ollama's clients, which ask here first."""
     return PlainTextResponse("labkit is running; it speaks the APIs of OpenAI, Anthropic and Ollama\n")
+
+
+async def _tokenizer(request: Request, model: str) -> TokenizerDescribed | None:
+    """None where its worker has gone meanwhile."""
+    try:
+        described = await reply(request, model, DescribeTokenizer(f"ask-{uuid.uuid4().hex}"))
+    except (UnavailableError, WorkerDiedError):
+        return None
+    return described if isinstance(described, TokenizerDescribed) else None
 
 
 def _refused(what: str) -> RefusedError:

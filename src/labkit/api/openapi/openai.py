@@ -1,0 +1,52 @@
+"""Operations of OpenAI's API, and of those that go with it."""
+
+from functools import partial
+
+from labkit.api.dialects import OPENAI
+from labkit.api.openapi.answers.openai import ChatCompletion, EmbeddingList, Model, ModelList, RerankList
+from labkit.api.openapi.operations import WITH_MODEL, Operation
+from labkit.api.schemas.chat import ChatCompletionBody
+from labkit.api.schemas.embedding import EmbeddingBody, RerankBody
+from labkit.api.schemas.fields import HARMLESS, REFUSED
+
+STREAM = {"text/event-stream": "Server-sent events, where `stream` is true."}
+_operation = partial(Operation, dialect=OPENAI, tag="OpenAI")
+
+OPERATIONS = (
+    _operation(
+        method="post",
+        path="/v1/chat/completions",
+        summary="Answer a conversation.",
+        body=ChatCompletionBody,
+        answer=ChatCompletion,
+        other_answers=STREAM,
+        refused=REFUSED,
+        harmless=HARMLESS,
+        errors=WITH_MODEL,
+    ),
+    _operation(
+        method="post",
+        path="/v1/embeddings",
+        summary="A vector for each input.",
+        body=EmbeddingBody,
+        answer=EmbeddingList,
+        errors=WITH_MODEL,
+    ),
+    _operation(
+        method="post",
+        path="/v1/rerank",
+        summary="Documents ordered by how well they answer the query.",
+        body=RerankBody,
+        answer=RerankList,
+        errors=WITH_MODEL,
+    ),
+    _operation(method="get", path="/v1/models", summary="Every model that can be asked for.", answer=ModelList),
+    _operation(
+        method="get",
+        path="/v1/models/{name}",
+        summary="One model.",
+        answer=Model,
+        path_parameters={"name": "Its name, or another one of its names."},
+        errors=(404,),
+    ),
+)
