@@ -1,5 +1,6 @@
 """`labkit serve`: an OpenAI endpoint for one or several models."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +42,9 @@ def serve(
     adapter: options.Adapters = None,
     embeddings: options.Embeddings = False,
     pooling: options.Pooling = None,
+    log_format: options.LogFormatKind = "text",
+    otel: options.Traces = False,
+    explain_prompts: options.ExplainPrompts = False,
     engine_kind: options.Engine = None,
     as_json: bool = typer.Option(False, "--json", help="When ready, print one JSON object with the URL."),
 ) -> None:
@@ -51,11 +55,14 @@ def serve(
     Example: labkit serve nano --port 0
     """
     with interrupts_end_at_once():
-        from labkit.serving import plan_endpoint
+        from labkit.serving import Observing, plan_endpoint
         from labkit.serving import serve as run_endpoint
         from labkit.settings import load_settings
 
     settings = load_settings()
+    observing = Observing(log_format, traces=otel, explain_prompts=explain_prompts)
+    if note := observing.note():
+        _say(note)
     engine = _engine(
         context_tokens=ctx,
         num_slots=slots,
@@ -77,7 +84,7 @@ def serve(
         engine=engine_kind,
     )
     plan = plan_endpoint(models, settings, host=host, port=port, engine=engine, adapters=_adapters(adapter))
-    run_endpoint(plan, lambda event: _tell(event, as_json))
+    run_endpoint(replace(plan, observing=observing), lambda event: _tell(event, as_json))
 
 
 def _engine(**fields: Any) -> "EngineConfig":

@@ -88,6 +88,20 @@ Pooling = Annotated[
     PoolingKind | None,
     typer.Option(help="How token vectors become one (implies --embeddings).  [default: the model's]"),
 ]
+LogFormatKind = Annotated[
+    Literal["text", "json"],
+    typer.Option("--log-format", help="Of the endpoint's log: lines for people, or a JSON object each."),
+]
+Traces = Annotated[
+    bool,
+    typer.Option(
+        "--otel", help="Send OpenTelemetry traces; OTEL_EXPORTER_OTLP_ENDPOINT says where, and implies this."
+    ),
+]
+ExplainPrompts = Annotated[
+    bool,
+    typer.Option("--explain-prompts", help="Keep the last prompts in memory, for `labkit explain`."),
+]
 Engine = Annotated[
     Literal["native", "echo"] | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from labkit.serving.background import running_endpoint
 from labkit.serving.endpoint import Endpoint, open_endpoint
+from labkit.serving.observing import Observing
 from labkit.serving.plan import EndpointPlan, ModelOptions, ServedModel
 from labkit.serving.planning import Wishes, plan_endpoint, plan_wishes
 from labkit.serving.restart_policy import RestartPolicy
@@ -14,6 +15,7 @@ __all__ = [
     "EndpointPlan",
     "Loading",
     "ModelOptions",
+    "Observing",
     "RestartPolicy",
     "ServeEvent",
     "ServedModel",

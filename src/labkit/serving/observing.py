@@ -13,6 +13,7 @@ from labkit.api.observers.model_names import ModelNames
 from labkit.errors import MissingExtraError
 from labkit.serving.logs import LogFormat
 
+_NOT_SENT = "no traces are sent, though the environment names a collector; to send them: pip install 'labkit[otel]'"
 _logger = logging.getLogger("labkit.serving")
 
 
@@ -30,21 +31,26 @@ class Observing:
     traces: bool = False
     explain_prompts: bool = False
 
-    def require(self) -> None:
-        """Raise MissingExtraError when traces are asked for and cannot be sent."""
-        if self.traces and not tracing.is_installed():
+    def note(self) -> str:
+        """What to say when the environment names a collector, which may be meant for others, and labkit cannot send.
+
+        "" when there is nothing to say. Raises MissingExtraError where traces are asked for in so many words.
+        """
+        if tracing.is_installed():
+            return ""
+        if self.traces:
             raise MissingExtraError("otel", "sending traces")
+        return _NOT_SENT if tracing.is_asked_for(os.environ) else ""
 
 
 @contextlib.contextmanager
 def observers(observing: Observing, backend: ChatBackend) -> Generator[tuple[Observer, ...], None, None]:
     """Who is told of every request while the context lasts. Raises MissingExtraError."""
-    observing.require()
-    if not (observing.traces or tracing.is_asked_for(os.environ)):
+    note = observing.note()
+    if note:
+        _logger.warning(note)
+    if note or not (observing.traces or tracing.is_asked_for(os.environ)):
         yield (RequestLog(),)
-    elif not tracing.is_installed():  # the variable may be meant for other programs
-        _logger.warning("no traces are sent, though the environment names a collector: pip install 'labkit[otel]'")
-        yield (RequestLog(),)
-    else:
-        with tracing.open_tracing(ModelNames(backend).of) as traces:
-            yield (RequestLog(), traces)
+        return
+    with tracing.open_tracing(ModelNames(backend).of) as traces:
+        yield (RequestLog(), traces)
