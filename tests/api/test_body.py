@@ -4,7 +4,7 @@ import json
 import pytest
 from starlette.datastructures import Headers
 
-from labkit.api.body import MAX_DEPTH, parse_object, receive_body
+from labkit.api.body import MAX_DEPTH, BodyPace, declared_bytes, parse_object, receive_body
 from labkit.errors import InvalidRequestError, RequestTooLargeError
 
 
@@ -54,36 +54,66 @@ class Sender:
         return {"type": "http.request", "body": part, "more_body": bool(self.parts) or not self.ends}
 
 
-def receive(sender, headers=None, limit_bytes=10, limit_seconds=5.0):
-    return asyncio.run(receive_body(Headers(headers or {}), sender, limit_bytes, limit_seconds))
+def receive(sender, headers=None, limit_bytes=10, pace=None):
+    declared = declared_bytes(Headers(headers or {}))
+    return asyncio.run(receive_body(declared, sender, limit_bytes, pace or BodyPace()))
 
 
 def test_a_body_at_the_limit_arrives_whole():
     assert receive(Sender(b"12345", b"67890")) == b"1234567890"
 
 
-@pytest.mark.parametrize("headers", [{}, {"content-length": "3"}, {"content-length": "11"}])
-def test_a_body_over_the_limit_is_counted_and_read_to_its_end(headers):
-    sender = Sender(b"12345", b"67890", b"1")
+@pytest.mark.parametrize("headers", [{}, {"content-length": "3"}])
+def test_a_body_over_the_limit_is_counted(headers):
     with pytest.raises(RequestTooLargeError):
-        receive(sender, headers)
-    assert sender.parts == []
+        receive(Sender(b"12345", b"67890", b"1"), headers)
 
 
-def test_a_client_that_asks_first_is_refused_before_it_sends():
+@pytest.mark.parametrize("declared", ["11", "9" * 5000])
+def test_a_body_that_is_declared_too_large_is_refused_unread(declared):
     sender = Sender(b"12345")
     with pytest.raises(RequestTooLargeError):
-        receive(sender, {"content-length": "11", "expect": "100-continue"})
+        receive(sender, {"content-length": declared})
     assert sender.parts == [b"12345"]
 
 
-def test_a_body_without_end_is_given_up():
-    sender = Sender(*[b"12345"] * 1000)
-    with pytest.raises(RequestTooLargeError):
-        receive(sender)
-    assert sender.parts
+@pytest.mark.parametrize("length", ["", "-1", "1_0", "٣", "x"])
+def test_a_length_that_is_no_number_says_nothing(length):
+    # As it would arrive: header values travel as latin-1.
+    assert declared_bytes(Headers(raw=[(b"content-length", length.encode("latin-1", "replace"))])) is None
 
 
-def test_a_slow_body_is_refused():
-    with pytest.raises(InvalidRequestError, match="did not arrive"):
-        receive(Sender(b"1", ends=False), limit_seconds=0.01)
+def test_a_body_that_does_not_come_is_refused():
+    with pytest.raises(InvalidRequestError, match="too slowly") as caught:
+        receive(Sender(b"1", ends=False), pace=BodyPace(seconds=9.0, grace_seconds=0.01))
+    assert caught.value.code == "slow_body"
+
+
+def test_a_body_that_breaks_off_is_not_taken_for_a_short_one():
+    async def leave():
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(InvalidRequestError, match="left"):
+        receive(leave)
+
+
+def test_a_body_may_be_slow_at_first_never_for_long():
+    pace = BodyPace(seconds=30.0, grace_seconds=10.0, bytes_per_second=1000)
+    assert [pace.deadline(sent) for sent in (0, 9_999, 20_000, 10**6)] == [10.0, 10.0, 20.0, 30.0]
+
+
+@pytest.mark.parametrize("number", ["1" * 21, "-" + "9" * 21, "1" * 100_000])
+def test_long_integers_are_refused(number):
+    with pytest.raises(InvalidRequestError, match="20 digits"):
+        parse_object(b'{"seed": ' + number.encode() + b"}")
+
+
+def test_integers_of_twenty_digits_and_texts_of_many_are_fine():
+    value = {"seed": -(10**20 - 1), "text": "3" * 1000, "small": 0.1234567890123456789012345}
+    assert parse_object(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_the_deepest_body_there_can_be_is_refused_at_once(opening):
+    with pytest.raises(InvalidRequestError, match="nested deeper"):
+        parse_object(b'{"a":' + opening * (8 * 1024 * 1024 // len(opening)))

@@ -7,7 +7,6 @@ from labkit.access.windows import SlidingWindow
 FREE_PER_MINUTE = 10
 DELAY_SECONDS = 2.0
 MAX_ADDRESSES = 1024
-MAX_DELAYED = 64  # more answers than this are not held back: waiting must not become the attack
 
 
 class FailureLog:
@@ -15,7 +14,6 @@ class FailureLog:
 
     def __init__(self) -> None:
         self._windows: OrderedDict[str, SlidingWindow] = OrderedDict()
-        self._num_delayed = 0
 
     def delay_after_failure(self, address: str, now: float) -> float:
         """Count a failure; returns for how many seconds its answer is to be held back."""

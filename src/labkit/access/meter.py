@@ -83,9 +83,7 @@ class Meter:
             "requests": [_standing(self._requests[period], limit, 0, now) for period, limit in requests],
             "tokens": [_standing(self._tokens[period], limit, self._reserved, now) for period, limit in tokens],
         }
-        return {
-            what: min(standings, key=lambda one: one.remaining) for what, standings in found.items() if standings
-        }
+        return {what: min(standings, key=lambda one: one.remaining) for what, standings in found.items() if standings}
 
     def _require_tokens(self, period: str, limit: int, num_tokens: int, now: float) -> None:
         room = limit - num_tokens

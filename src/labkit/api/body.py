@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from starlette.datastructures import Headers
@@ -11,45 +12,65 @@ from starlette.types import Receive
 from labkit.errors import InvalidRequestError, RequestTooLargeError
 
 MAX_DEPTH = 64
-# A body over the limit is read to its end and thrown away: closing a socket that holds unread data would
-# destroy the answer on its way to the client. Beyond this size the client gets what it asked for.
-DISCARD_FACTOR = 64
+MAX_DIGITS = 20
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (MAX_DIGITS + 1))
 
 
-async def receive_body(headers: Headers, receive: Receive, limit_bytes: int, limit_seconds: float) -> bytes:
+@dataclass(frozen=True, slots=True)
+class BodyPace:
+    """How fast a body must come: whole within `seconds`, and after `grace_seconds` never slower than so many bytes."""
+
+    seconds: float = 30.0
+    grace_seconds: float = 10.0
+    bytes_per_second: int = 1000
+
+    def deadline(self, num_bytes: int) -> float:
+        """Seconds after the head until which more must have come, when `num_bytes` have."""
+        return min(self.seconds, max(self.grace_seconds, num_bytes / self.bytes_per_second))
+
+
+def declared_bytes(headers: Headers) -> int | None:
+    """What Content-Length says; None where it says nothing that is a number."""
+    text = headers.get("content-length", "")
+    return int(text[:MAX_DIGITS]) if text.isascii() and text.isdigit() else None
+
+
+async def receive_body(declared: int | None, receive: Receive, limit_bytes: int, pace: BodyPace) -> bytes:
     """The whole body.
 
-    Raises RequestTooLargeError over `limit_bytes` (counted, whatever Content-Length says), InvalidRequestError
-    when it takes longer than `limit_seconds`.
+    Raises RequestTooLargeError over `limit_bytes` (counted, whatever was declared), InvalidRequestError when it comes
+    too slowly.
     """
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit_bytes and "expect" in headers:
-        raise RequestTooLargeError(limit_bytes)  # the client asks before it sends: nothing to throw away
+    if declared is not None and declared > limit_bytes:
+        raise RequestTooLargeError(limit_bytes)
     body = bytearray()
-    num_bytes = 0
+    started = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(limit_seconds):
+        async with asyncio.timeout_at(started + pace.deadline(0)) as patience:
             more = True
-            while more and num_bytes <= limit_bytes * DISCARD_FACTOR:
+            while more:
                 message = await receive()
-                part = message.get("body", b"")
-                num_bytes += len(part)
-                if num_bytes <= limit_bytes:
-                    body += part
+                if message["type"] == "http.disconnect":
+                    raise InvalidRequestError("the client left before its request was whole", code="client_left")
+                body += message.get("body", b"")
+                if len(body) > limit_bytes:
+                    raise RequestTooLargeError(limit_bytes)
+                patience.reschedule(started + pace.deadline(len(body)))
                 more = message.get("more_body", False)
     except TimeoutError:
-        text = f"the request body did not arrive within {limit_seconds:.0f} s"
-        raise InvalidRequestError(text, code="slow_body") from None
-    if num_bytes > limit_bytes:
-        raise RequestTooLargeError(limit_bytes)
+        text = "the request body came too slowly, or not whole"
+        hint = f"send it within {pace.seconds:.0f} s, and at {pace.bytes_per_second} bytes a second at least"
+        raise InvalidRequestError(text, code="slow_body", hint=hint) from None
     return bytes(body)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises InvalidRequestError that says where it is broken."""
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        text = body.decode()
+        long = {"parse_int": _int} if _LONG_NUMBER.search(body) else {}
+        value = json.loads(text, parse_constant=_refuse_constant, **long)
     except UnicodeDecodeError as error:
         raise _invalid(f"the body is not UTF-8 (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -57,14 +78,19 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _invalid(f"the body is not valid JSON: {error.msg} at {place}") from error
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise _invalid("the body holds a number that is too long") from error
     if not isinstance(value, dict):
         raise _invalid("the body must be a JSON object")
-    _check_depth(value)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
     if _SURROGATE_ESCAPE.search(body):
         _check_unicode(value)
     return value
+
+
+def _int(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise _invalid(f"the body holds a number that is too long (over {MAX_DIGITS} digits)")
+    return int(digits)
 
 
 def _check_depth(value: Any) -> None:

@@ -1,18 +1,22 @@
-"""What a request must satisfy before any route sees it: where it comes from, what it carries, how large it is."""
+"""What a request may carry: plain JSON, not too long, not too slow."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labkit.api.body import receive_body
+from labkit.api.backend import ChatBackend
+from labkit.api.body import BodyPace, declared_bytes, receive_body
 from labkit.api.error_responses import error_response
-from labkit.errors import LabkitError, RefusedError, UnsupportedContentError
+from labkit.api.origins import LOOPBACK_NAMES
+from labkit.errors import LabkitError, UnsupportedContentError
 from labkit.units import MIB
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _WITH_BODY = ("POST", "PUT", "PATCH")
-_READING = ("GET", "HEAD")
+_MOST_UNLOADED = 131_072
+# Many short texts in one request: their number is limited where they are read.
+_BATCH_PATHS = frozenset({"/v1/embeddings", "/v1/rerank", "/api/embed", "/api/embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,53 +24,65 @@ class Limits:
     """Limits of one endpoint.
 
     Attributes:
-        host_names: names clients may use in the Host header, lower case, without port.
-        body_bytes: longest request body.
-        body_seconds: longest time a body may take to arrive.
+        host_names: names clients may use in the Host header, without port.
+        origins: web pages that may call from a browser.
+        body_bytes: longest request body, where the context is not larger.
+        bytes_per_context_token: a body may have so many for each token of the largest context that is served.
+        batch_body_bytes: longest body with texts to embed or to rank.
+        pace: how fast a body must come.
     """
 
     host_names: frozenset[str] = LOOPBACK_NAMES
-    body_bytes: int = 8 * MIB
-    body_seconds: float = 30.0
+    origins: frozenset[str] = frozenset()
+    body_bytes: int = MIB
+    bytes_per_context_token: int = 16
+    batch_body_bytes: int = 8 * MIB
+    pace: BodyPace = field(default_factory=BodyPace)
+
+    def longest_body(self, path: str, declared_bytes: int | None, context_tokens: Callable[[], int]) -> int:
+        """Bytes that a body for `path` may have. Asks for the largest context served only where that matters."""
+        usual = max(self.body_bytes, self.batch_body_bytes if path in _BATCH_PATHS else 0)
+        if declared_bytes is not None and declared_bytes <= usual:
+            return usual
+        return max(usual, self.bytes_per_context_token * context_tokens())
 
 
-class LimitsMiddleware:
-    """Pure ASGI: refuses foreign hosts and origins, other content than JSON, bodies that are long or slow."""
+class BodyMiddleware:
+    """Pure ASGI: refuses other content than JSON, and bodies that are long or slow; routes get them whole.
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    What was sent of a refused body is thrown away by the connection, which ends it soon when that goes on.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, context_tokens: Callable[[], int]) -> None:
         self._app = app
         self._limits = limits
+        self._context_tokens = context_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        if scope["method"] not in _WITH_BODY:
+            await self._app(scope, receive, send)
+            return
         headers = Headers(scope=scope)
         try:
-            check_origin(headers, scope["method"], self._limits.host_names)
-            if scope["method"] in _WITH_BODY:
-                check_content(headers)
-                body = await receive_body(headers, receive, self._limits.body_bytes, self._limits.body_seconds)
-                receive = _replayed(body, receive)
+            check_content(headers)
+            declared = declared_bytes(headers)
+            limit_bytes = self._limits.longest_body(scope["path"], declared, self._context_tokens)
+            body = await receive_body(declared, receive, limit_bytes, self._limits.pace)
         except LabkitError as error:
             scope["state"]["observation"].error = error
-            await error_response(error, scope["path"])(scope, receive, send)
+            await error_response(error, scope["path"], scope["state"]["observation"].request_id)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            scope["state"]["observation"].body_bytes = len(body)
+            await self._app(scope, _replayed(body, receive), send)
 
 
-def check_origin(headers: Headers, method: str, host_names: frozenset[str]) -> None:
-    """Raise RefusedError for a foreign Host (DNS rebinding) or a request that another web page sends.
-
-    Ports are not compared: a tunnel or a container may map them, and rebinding needs a name of its own.
-    """
-    host = headers.get("host", "").lower()
-    if _without_port(host) not in host_names:
-        allowed = ", ".join(sorted(host_names))
-        raise RefusedError(f"the Host header {host[:80]!r} is not allowed", hint=f"use one of {allowed}")
-    origin = headers.get("origin")
-    if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
-        raise RefusedError("requests from other web pages are not allowed (foreign Origin header)")
-    if method not in _READING and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise RefusedError("requests from other web pages are not allowed (Sec-Fetch-Site header)")
+def largest_context(backend: ChatBackend) -> int:
+    """Tokens of the largest context that is served. What is not loaded yet may get its trained one, or 128 k."""
+    return max(
+        (card.context_tokens or min(card.trained_context_tokens or 0, _MOST_UNLOADED) for card in backend.models()),
+        default=0,
+    )
 
 
 def check_content(headers: Headers) -> None:
@@ -78,11 +94,6 @@ def check_content(headers: Headers) -> None:
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedContentError("compressed request bodies are not accepted", hint="send it uncompressed")
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isascii() and port.isdigit() else host
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -42,6 +42,7 @@ class Observation:
     Attributes:
         request_id: what the client finds in x-request-id.
         answer_id: the id in the body of the answer; "" where it has none.
+        body_bytes: size of the request's body; 0 while it is not read.
         route: template of the path ("/v1/models/{name}"), so that there are few different ones.
         given: fields of the body that the client set and that were honoured, by name.
         ignored: names of those that had no effect.
@@ -59,6 +60,7 @@ class Observation:
     method: str = ""
     route: str = ""
     caller: Caller = ANYBODY
+    body_bytes: int = 0
     created: float = field(default_factory=time)
     started: float = field(default_factory=monotonic)
     ended: float | None = None

@@ -6,21 +6,29 @@ import socket
 import sys
 
 from labkit.errors import InputError, PortInUseError, RefusedError
+from labkit.units import KIB
 
 BACKLOG = 512
+SEND_BUFFER_BYTES = 128 * KIB
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address. Port 0 takes a free one.
+    """A socket that listens on an address of this machine. Port 0 takes a free one.
 
-    Raises RefusedError for other addresses, PortInUseError, InputError for an address that is none of ours.
+    Whether other machines may reach it is the caller's to decide. Raises PortInUseError, InputError for what is no
+    address of ours.
     """
-    address = loopback_address(host)
+    address = address_of(host)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # every address, on every system
+        # Inherited by connections: what a client does not read waits in its server, not in the kernel's megabytes.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         listener.bind((address, port))
         listener.listen(BACKLOG)  # at once: two unlistening sockets may share an address
         listener.setblocking(False)
@@ -30,24 +38,26 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def loopback_address(host: str) -> str:
-    """The loopback address that `host` means. Raises RefusedError for every other one."""
+def address_of(host: str) -> str:
+    """The address that `host` means. Raises InputError for what is none."""
     if host.lower() == "localhost":
         return "127.0.0.1"
     try:
-        if ipaddress.ip_address(host.strip("[]")).is_loopback:
-            return host.strip("[]")
+        return str(ipaddress.ip_address(host.strip("[]")))
     except ValueError:
-        pass
-    raise RefusedError(
-        f"binding to {host} would open the endpoint to other machines, and API keys are not supported yet",
-        hint="leave --host out, and reach it from elsewhere through a tunnel: ssh -L 8642:127.0.0.1:8642 HOST",
-    )
+        hint = "give an address, as 127.0.0.1, or 0.0.0.0 for all of this machine's; names go into --host-name"
+        raise InputError(f"'{host}' is not an address", hint=hint) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it. Raises InputError for what is no address."""
+    return ipaddress.ip_address(address_of(host)).is_loopback
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where clients reach it, such as http://127.0.0.1:8642."""
+    """Where clients of this machine reach it, such as http://127.0.0.1:8642."""
     host, port = listener.getsockname()[:2]
+    host = _ANY.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
