@@ -18,7 +18,7 @@ _operation = partial(Operation, dialect=OPENAI, tag="labkit")
 _TEXT = {"text/plain": "Signs of life."}
 
 OPERATIONS = (
-    _operation(method="get", path="/", summary="Signs of life.", other_answers=_TEXT, is_open=True),
+    _operation(method="get", path="/", summary="Signs of life.", other_answers=_TEXT),
     _operation(
         method="get",
         path="/health",
@@ -35,8 +35,10 @@ OPERATIONS = (
         statuses=(503,),
         errors=(404,),
         query={"model": {"type": "string"}},
+        is_open=True,
     ),
     _operation(method="get", path="/ping", summary="/health without a body.", statuses=(503,)),
+    _operation(method="post", path="/ping", summary="/health without a body.", statuses=(503,)),
     _operation(method="get", path="/version", summary="labkit's version.", answer=VersionAnswer),
     _operation(
         method="get",

@@ -3,11 +3,12 @@
 from functools import partial
 
 from labkit.api.dialects import OPENAI
-from labkit.api.openapi.answers.openai import ChatCompletion, EmbeddingList, Model, ModelList, RerankList
+from labkit.api.openapi.answers.openai import ChatCompletion, Completion, EmbeddingList, Model, ModelList, RerankList
 from labkit.api.openapi.operations import WITH_MODEL, Operation
 from labkit.api.schemas.chat import ChatCompletionBody
+from labkit.api.schemas.completion import CompletionBody
 from labkit.api.schemas.embedding import EmbeddingBody, RerankBody
-from labkit.api.schemas.fields import HARMLESS, REFUSED
+from labkit.api.schemas.fields import HARMLESS, REFUSED, REFUSED_IN_COMPLETIONS
 
 STREAM = {"text/event-stream": "Server-sent events, where `stream` is true."}
 _operation = partial(Operation, dialect=OPENAI, tag="OpenAI")
@@ -26,6 +27,17 @@ OPERATIONS = (
     ),
     _operation(
         method="post",
+        path="/v1/completions",
+        summary="Go on from a text, or from several.",
+        body=CompletionBody,
+        answer=Completion,
+        other_answers=STREAM,
+        refused=REFUSED_IN_COMPLETIONS,
+        harmless=HARMLESS,
+        errors=WITH_MODEL,
+    ),
+    _operation(
+        method="post",
         path="/v1/embeddings",
         summary="A vector for each input.",
         body=EmbeddingBody,
@@ -35,6 +47,7 @@ OPERATIONS = (
     _operation(
         method="post",
         path="/v1/rerank",
+        also=("/rerank",),
         summary="Documents ordered by how well they answer the query.",
         body=RerankBody,
         answer=RerankList,

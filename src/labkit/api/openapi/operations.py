@@ -22,6 +22,7 @@ class Operation:
     """One method of one path.
 
     Attributes:
+        also: other paths of the same operation.
         answer: the JSON object of the answer; None for one without a body, or that is no JSON.
         other_answers: media types of the answer that are no JSON (a stream, a text), with a word on what they hold.
         refused: fields of the body that are known and honoured with these values only (null is always one).
@@ -38,6 +39,7 @@ class Operation:
     summary: str
     dialect: Dialect
     tag: str
+    also: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     other_answers: Mapping[str, str] = field(default_factory=dict)

@@ -119,7 +119,7 @@ class CompletionLogprobs(Part):
 
     tokens: list[str]
     token_logprobs: list[float | None]
-    top_logprobs: list[dict[str, float] | None] | None
+    top_logprobs: list[dict[str, float] | None]
     text_offset: list[int]
 
 
@@ -193,6 +193,16 @@ class RerankList(Part):
     usage: VectorUsage
 
 
+class ModelMeta(Part):
+    """What llama-server's clients look for."""
+
+    n_ctx: int | None
+    n_ctx_train: int | None
+    n_embd: int | None
+    n_params: int | None
+    size: int | None
+
+
 class Model(Part):
     """A model that can be asked for; null for what is not known."""
 
@@ -210,9 +220,13 @@ class Model(Part):
     size_bytes: int | None
     quantization: str | None
     license: str | None
+    digest: str | None
+    family: str | None
     description: str | None
     capabilities: list[str]
     embedding_size: int | None
+    chat_format: str | None
+    meta: ModelMeta
 
 
 class ModelList(Part):
