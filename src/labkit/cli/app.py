@@ -13,6 +13,7 @@ from labkit.cli import (
     demo,
     doctor,
     errors,
+    explain,
     lock,
     models,
     pull,
@@ -67,6 +68,7 @@ app.command()(lock.diff)
 app.add_typer(bundle.app)
 app.command()(serve.serve)
 app.command()(chat.chat)
+app.command()(explain.explain)
 app.add_typer(bench.app)
 app.add_typer(tune.app)
 

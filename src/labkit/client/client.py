@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
@@ -46,6 +46,19 @@ class ChatClient:
             for item in data
             if isinstance(item, dict) and isinstance(item.get("id"), str)
         )
+
+    def explained(self, request_id: str) -> dict[str, Any]:
+        """What became of a request, by its x-request-id or its answer's id; "last" is the newest. labkit's alone.
+
+        Raises RequestNotFoundError when the endpoint does not remember it.
+        """
+        with self._translated():
+            return _checked(self._http.get(f"/labkit/requests/{quote(request_id, safe='')}"))
+
+    def recent_requests(self, limit: int = 20) -> list[dict[str, Any]]:
+        """The last requests in short, newest first. labkit's alone."""
+        with self._translated():
+            return _checked(self._http.get("/labkit/requests", params={"limit": limit}))["data"]
 
     def complete(self, model: str, messages: Sequence[Mapping[str, Any]], **options: Any) -> ChatAnswer:
         """The whole answer at once. `options` are request fields, such as temperature=0."""

@@ -9,6 +9,7 @@ from labkit.errors import ConnectionFailedError, InvalidRequestError, LabkitErro
 
 _BY_CODE: Mapping[str, type[LabkitError]] = {
     "model_not_found": errors.ModelNotFoundError,
+    "request_not_found": errors.RequestNotFoundError,
     "context_length_exceeded": errors.ContextLengthExceededError,
     "request_too_large": errors.RequestTooLargeError,
     "unsupported_content": errors.UnsupportedContentError,
