@@ -165,8 +165,8 @@ def measure_added_cost(num_sequences: int, rounds: int) -> float:
         spent[0] = 0.0
         start = time.perf_counter()
         backend.forward(plan)
-        for span, row in plan.sampling_rows():
-            backend.sample(span.sequence.request.request_id, row)
+        for span, first in plan.placed():
+            backend.sample(span.sequence.request.request_id, first + span.num_tokens - 1)
         samples.append(time.perf_counter() - start - spent[0])
     llama_cpp.llama_decode = decode
     backend.release()

@@ -13,7 +13,8 @@ class Pieces(FakeBackend):
         super().__init__(**sizes)
         self.pieces = pieces
 
-    def piece(self, token):
+    def piece(self, token, *, with_control=False):
+        self.shows_control = with_control
         return self.pieces[token]
 
     def is_end(self, token):

@@ -43,6 +43,7 @@ class FakeBackend:
         self.max_running = max_running or num_slots
         self.batch_tokens = batch_tokens
         self.max_logits = max_logits or batch_tokens
+        self.scoring_tokens = min(self.max_logits, 7)
         self.cell_bytes = 10
         self.forks_anywhere = forks_anywhere
         self.can_rewind = can_rewind
@@ -51,6 +52,9 @@ class FakeBackend:
         self.cells: dict[int, list[Cell]] = {}
         self.opened: dict[str, int] = {}
         self.asks_logprobs: set[str] = set()
+        self.early: dict[str, int] = {}
+        self.unreadable: set[str] = set()
+        self.control: set[int] = set()
         self.adapters: dict[str, str] = {}
         self.forced: dict[str, tuple[int, ...]] = {}
         self.fail_next_forward = False
@@ -73,6 +77,7 @@ class FakeBackend:
             raise InvalidRequestError("a broken grammar", param="response_format")
         assert request.request_id not in self.opened
         self.opened[request.request_id] = 0
+        self.early[request.request_id] = request.min_tokens
         if request.logprobs is not None:
             self.asks_logprobs.add(request.request_id)
 
@@ -85,13 +90,11 @@ class FakeBackend:
         for span in plan.spans:
             assert span.sequence.request.adapters == plan.adapters, "a sequence under foreign adapters"
             self._write(span, self._digests(plan.adapters))
-            if span.wants_logits:
-                known = end + span.num_tokens - 1
-                tokens = self.tokens(span.sequence.slot)
-                for place in range(len(span.draft) + 1):
-                    self._rows[known + place] = tokens[len(tokens) - len(span.draft) - 1 + place] + 1
-                    self._row_owner[known + place] = span.sequence.request.request_id
             end += span.length
+            tokens = self.tokens(span.sequence.slot)
+            for row in range(end - span.num_logits, end):
+                self._rows[row] = tokens[row - end] + 1
+                self._row_owner[row] = span.sequence.request.request_id
         assert self.used <= self.context_tokens, "more cells than there are"
         if self.interrupt_next_forward:
             self.interrupt_next_forward = False
@@ -134,7 +137,19 @@ class FakeBackend:
             raise InvalidRequestError("a constraint that leads nowhere")
         self.opened[request_id] += 1
         token = self._rows[row]
+        if self.opened[request_id] <= self.early[request_id] and self.is_end(token):
+            token += 1
         return token, TokenLogprob(token, -0.5) if request_id in self.asks_logprobs else None
+
+    def prompt_logprobs(self, row, tokens, num_top):
+        """Each one's log-probability is the token before it, so that none can be taken for another."""
+        found = []
+        for place, token in enumerate(tokens, start=row):
+            if self._row_owner[place] in self.unreadable:
+                raise ForwardError("logits that are no numbers")
+            before = self._rows[place] - 1
+            found.append(TokenLogprob(token, -float(before), ((before + 1, 0.0),) * num_top))
+        return found
 
     def logits(self, row: int):
         logits = np.zeros(self.vocab_size, np.float32)
@@ -188,8 +203,8 @@ class FakeBackend:
         self.opened.pop(request_id, None)
         self.asks_logprobs.discard(request_id)
 
-    def piece(self, token: int):
-        return f"{token} ".encode()
+    def piece(self, token: int, *, with_control=False):
+        return b"" if token in self.control and not with_control else f"{token} ".encode()
 
     def is_end(self, token: int):
         return token % 1000 == 0

@@ -5,6 +5,7 @@ every step; `settle` lets everything end and compares.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fakes.backend import FakeBackend
 from fakes.proposals import GuessingProposals
@@ -45,6 +46,7 @@ class World:
             num_slots=size.max_running + size.cached,
             max_running=size.max_running,
             batch_tokens=size.batch_tokens,
+            max_logits=min(size.batch_tokens, size.max_running + size.cached + 5),
             forks_anywhere=attention,
             can_rewind=size.memory != "recurrent",
         )
@@ -64,7 +66,7 @@ class World:
         self.now += 0.01
         return self.now
 
-    def submit(self, *, family=0, shared=0, own=1, copies=1, broken=False, **fields):
+    def submit(self, *, family=0, shared=0, own=1, copies=1, broken=False, stop_at=None, **fields):
         beginning = range(1000 * family + 1, 1000 * family + shared + 1)
         number = len(self.sent)
         start = 1000 * (10 + number) + 1
@@ -73,13 +75,15 @@ class World:
                 f"{number}#{copy}",
                 (*beginning, *range(start, start + own)),
                 ignore_eos=True,
+                stop_token_ids=() if stop_at is None else (start + own - 1 + stop_at,),
                 constraint=Constraint("lark", "broken") if broken else None,
                 **fields,
             )
             self.sent[request.request_id] = request
             self.engine.submit(request)
             unknown = any(use.name not in self.backend.adapters for use in request.adapters)
-            if broken or unknown or len(request.prompt) >= self.backend.sequence_tokens:
+            contradicts = request.max_tokens is not None and request.min_tokens > request.max_tokens
+            if broken or unknown or contradicts or len(request.prompt) >= self.backend.sequence_tokens:
                 self.disturbed.add(request.request_id)
 
     def step(self, times=1):
@@ -150,12 +154,28 @@ class World:
         tokens = [token for event in events for token in event.tokens]
         logprobs = [each.token for event in events for each in event.logprobs]
         assert logprobs == (tokens if request.logprobs is not None else [])
+        scores = [(each.token, each.logprob) for each in events[0].prompt_logprobs]
+        prompt = request.prompt
+        wanted = [(token, -float(before)) for before, token in pairwise(prompt)]
+        assert scores == (wanted if request.prompt_logprobs is not None else [])
+        assert not any(event.prompt_logprobs for event in events[1:])
         assert events[-1].is_last
+        assert events[-1].stop_cause in ("max_tokens", "context_full", "stop_token")
+        self._check_company(request.request_id, events[-1])
         usage = events[-1].usage
         assert usage.completion_tokens == len(tokens)
         assert usage.cached_tokens < len(request.prompt)
+        assert not (request.prompt_logprobs is not None and usage.cached_tokens)
         assert request.reuse or not usage.cached_tokens
         assert usage.accepted_tokens <= usage.drafted_tokens
+
+    def _check_company(self, name, last):
+        company = last.company
+        assert company.num_forwards >= 1
+        assert 1 <= company.mean_batch <= company.most + 1
+        assert name not in company.request_ids
+        assert len(company.request_ids) <= 16
+        assert (not company.request_ids) == (company.most == 0)
 
     def _text(self, name):
         return "".join(event.text for event in self.events if event.request_id == name)
@@ -165,4 +185,7 @@ class World:
         if request.max_tokens is not None:
             count = min(count, request.max_tokens)
         last = request.prompt[-1]
+        for stop in request.stop_token_ids:
+            if request.min_tokens < stop - last <= count:
+                count = stop - last - 1
         return "".join(f"{last + n} " for n in range(1, count + 1))

@@ -26,8 +26,13 @@ class Gate:
             raise NotReadyError("the engine is shutting down")
         if not request.prompt:
             raise InvalidRequestError("the prompt is empty", param="messages")
-        if len(request.prompt) >= self._sequence_tokens:
+        wants_tokens = request.max_tokens != 0
+        if len(request.prompt) + wants_tokens > self._sequence_tokens:
             raise ContextLengthExceededError(len(request.prompt), self._sequence_tokens)
+        if request.max_tokens is not None and request.min_tokens > request.max_tokens:
+            raise InvalidRequestError(
+                f"min_tokens {request.min_tokens} is more than max_tokens {request.max_tokens}", param="min_tokens"
+            )
         # Those that came since the last step have not had their chance of a free slot yet.
         free = self._scheduler.max_running - len(self._scheduler.running)
         if len(self._scheduler.waiting) >= self._max_waiting + free:

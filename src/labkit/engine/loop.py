@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from labkit.engine.audit import Auditor
+from labkit.engine.company import Companions
 from labkit.engine.core.backend import Backend
 from labkit.engine.core.cost import CostModel
 from labkit.engine.core.kv_cache import KvCache
@@ -54,6 +55,7 @@ class Loop:
         self._cost = CostModel()
         self._auditor = Auditor(config.audit_share)
         self._counters = Counters()
+        self._companions = Companions()
         self._scheduler = Scheduler(
             KvCache(
                 num_slots=backend.num_slots,
@@ -65,6 +67,7 @@ class Loop:
             max_running=backend.max_running,
             batch_tokens=backend.batch_tokens,
             max_logits=backend.max_logits,
+            scoring_tokens=backend.scoring_tokens,
         )
         self._gate = Gate(backend, config, self._scheduler)
         self._streams: dict[str, Stream] = {}
@@ -272,6 +275,7 @@ class Loop:
         self._cost.observe(plan.num_tokens, self._clock() - started)
         self._counters.num_steps += 1
         self._counters.num_sequences += len(plan.spans)
+        self._companions.note([span.sequence for span in plan.spans])
         return True
 
     def _worth_interrupting(self, plan: BatchPlan) -> frozenset[str]:
@@ -303,15 +307,39 @@ class Loop:
     # Sample and commit
 
     def _sample(self, plan: BatchPlan) -> None:
-        rows = {span.sequence: row for span, row in plan.sampling_rows()}
-        for span in plan.spans:
-            row = rows.get(span.sequence)
-            if row is None:
-                self._apply(self._scheduler.commit(span))
+        for span, first in plan.placed():
+            if span.scores and not self._score(span, first):
+                continue
+            if span.wants_logits:
+                self._sample_span(span, first + span.num_tokens - 1)
             else:
-                self._sample_span(span, row)
+                self._commit_prompt(span)
         if self._alone and plan.spans[0].sequence is self._alone[0]:
             self._alone.pop(0)
+
+    def _score(self, span: Span, first: int) -> bool:
+        """Read the log-probabilities of the prompt's tokens after those of `span`. False when the request is over."""
+        sequence, request = span.sequence, span.sequence.request
+        end = min(span.start + span.num_tokens, sequence.num_prompt - 1)
+        try:
+            found = self._backend.prompt_logprobs(
+                first, sequence.tokens[span.start + 1 : end + 1], request.prompt_logprobs or 0
+            )
+        except LabkitError as error:
+            self._commit_cells(span, 0)
+            self._fail(sequence, error)
+            return False
+        self._streams[request.request_id].take_scores(found)
+        sequence.num_scored = end
+        return True
+
+    def _commit_prompt(self, span: Span) -> None:
+        """Note a part of a prompt after which nothing is sampled: more of it follows, or no token is wanted."""
+        sequence = span.sequence
+        self._apply(self._scheduler.commit(span))
+        if sequence.request.max_tokens == 0 and not sequence.num_pending:
+            stream = self._streams[sequence.request.request_id]
+            self._finish(stream, stream.end_after_prompt())
 
     def _sample_span(self, span: Span, row: int) -> None:
         sequence = span.sequence
@@ -344,9 +372,10 @@ class Loop:
             self._apply(self._scheduler.preempt(sequence))
 
     def _commit_text(self, stream: Stream, sampled: Sampled) -> None:
+        event = stream.take(sampled, self._backend)
         if stream.sequence.first_token is None:
             stream.sequence.first_token = self._clock()
-        event = stream.take(sampled, self._backend)
+            event = stream.first_event(event)
         self._counters.generated_tokens += len(event.tokens)
         if event.is_last:
             self._finish(stream, event)
@@ -369,15 +398,17 @@ class Loop:
         sequence = stream.sequence
         self._remove(sequence, keep=sequence.request.reuse)
         if self._auditor.forget(event.request_id):
+            self._companions.forget(sequence)
             return
         self._counters.finished += 1
         if sequence.admitted is not None:
             self._gate.learn(now - sequence.admitted)
-        self._events.append(stream.last_event(event, now))
+        self._events.append(stream.last_event(event, now, self._companions.take(sequence)))
 
     def _fail(self, sequence: Sequence, error: LabkitError) -> None:
         stream = self._streams[sequence.request.request_id]
         self._remove(sequence, keep=False)
+        self._companions.forget(sequence)
         self._report_failure(stream, error)
 
     def _report_failure(self, stream: Stream, error: LabkitError) -> None:

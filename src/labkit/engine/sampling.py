@@ -22,6 +22,6 @@ def sample_span(backend: Backend, span: Span, row: int) -> Sampled:
             sampled.logprobs.append(logprob)
         if place == len(span.draft) or token != span.draft[place]:
             break
-        if backend.is_end(token) and not request.ignore_eos:
+        if (backend.is_end(token) and not request.ignore_eos) or token in request.stop_token_ids:
             break
     return sampled

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from labkit.chat.tool_parsers import plain
@@ -83,7 +84,7 @@ class Session:
         except LabkitError as error:
             self._outbox.put(Step((Delta(message.request_id, error=describe_error(error)),)))
             return
-        conversation = Conversation(message.request_id, len(requests))
+        conversation = Conversation(message.request_id, len(requests), len(requests[0].prompt))
         self._engine_ids[message.request_id] = tuple(request.request_id for request in requests)
         for index, request in enumerate(requests):
             self._choices[request.request_id] = self._choice(message, conversation, index, request)
@@ -155,7 +156,8 @@ class Session:
             parser, echo = self._requests.parser(message), None
         else:
             parser, echo = plain.Parser(), Echo(model, message, request.prompt) if message.echo else None
-        logprobs = None if request.logprobs is None else HeldLogprobs(model.piece)
+        piece = partial(model.piece, with_control=request.show_control)
+        logprobs = None if request.logprobs is None else HeldLogprobs(piece)
         return Choice(conversation, parser, index, logprobs, echo)
 
     def _submit(self, requests: list[GenerationRequest]) -> None:

@@ -66,14 +66,15 @@ def test_sampling_rows_are_the_last_known_token_and_those_after_it_are_the_draft
     desk.add(sequence("b", 4, max_tokens=9))
     admit(desk)
     plan = desk.plan((), EVERYTHING)
-    assert [(span.sequence.request.request_id, row) for span, row in plan.sampling_rows()] == [("a", 2), ("b", 6)]
+    assert [(span.sequence.request.request_id, first) for span, first in plan.placed()] == [("a", 0), ("b", 3)]
+    assert [span.num_logits for span in plan.spans] == [1, 1]
     for span in plan.spans:
         desk.commit(span)
     for each in desk.running:
         each.tokens.append(each.tokens[-1] + 1)
         each.draft = (7, 8)
     plan = desk.plan((), EVERYTHING)
-    assert [(span.length, row) for span, row in plan.sampling_rows()] == [(3, 0), (3, 3)]
+    assert [(span.length, first, span.num_logits) for span, first in plan.placed()] == [(3, 0, 3), (3, 3, 3)]
     assert plan.num_logits == 6
 
 

@@ -1,5 +1,6 @@
 """What the core needs from native code. `labkit.engine.native` implements it, and a hand-written fake in tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,11 @@ class Backend(Protocol):
     @property
     def max_logits(self) -> int:
         """Most rows of logits of one forward."""
+        ...
+
+    @property
+    def scoring_tokens(self) -> int:
+        """Most tokens of a forward that reads log-probabilities of prompts, so that they do not depend on its size."""
         ...
 
     @property
@@ -88,12 +94,20 @@ class Backend(Protocol):
     def sample(self, request_id: str, row: int) -> tuple[int, TokenLogprob | None]:
         """The next token of a request, from the logits of batch index `row` of the last forward.
 
-        The sampler and the constraint move on by it. Log-probabilities where the request asked for them.
+        The sampler and the constraint move on by it. Log-probabilities where the request asked for them. What would
+        end the answer before the request's min_tokens is not chosen, unless a constraint leaves nothing else.
         """
         ...
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """Logits of batch index `row` of the last forward: shape (vocab_size,), a view that the next one overwrites."""
+        ...
+
+    def prompt_logprobs(self, row: int, tokens: Sequence[int], num_top: int) -> list[TokenLogprob]:
+        """Log-probabilities of `tokens`, the first from the logits of batch index `row`, the others from the next rows.
+
+        `num_top`: most probable tokens to name beside each. Raises ForwardError when logits are no numbers.
+        """
         ...
 
     def forced_tokens(self, request_id: str) -> tuple[int, ...]:
@@ -136,8 +150,8 @@ class Backend(Protocol):
         """Drop the sampler of a request. Harmless when it is not open."""
         ...
 
-    def piece(self, token: int) -> bytes:
-        """Bytes of a token as clients see it; control tokens are empty."""
+    def piece(self, token: int, *, with_control: bool = False) -> bytes:
+        """Bytes of a token as clients see it; control tokens are empty unless asked for."""
         ...
 
     def is_end(self, token: int) -> bool:

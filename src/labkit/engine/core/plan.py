@@ -16,6 +16,7 @@ class Span:
         num_tokens: known tokens, from `sequence.tokens`.
         draft: proposed tokens that follow them; each one, and the last known one, gets logits.
         wants_logits: a token is sampled after the span (its last known token gets logits).
+        scores: every known token gets logits, for the log-probabilities of the prompt. There is no draft then.
     """
 
     sequence: Sequence
@@ -23,6 +24,14 @@ class Span:
     num_tokens: int
     wants_logits: bool
     draft: tuple[int, ...] = ()
+    scores: bool = False
+
+    @property
+    def num_logits(self) -> int:
+        """Rows of logits: those of its last entries."""
+        if self.scores:
+            return self.num_tokens
+        return 1 + len(self.draft) if self.wants_logits else 0
 
     @property
     def length(self) -> int:
@@ -45,12 +54,11 @@ class BatchPlan:
     @property
     def num_logits(self) -> int:
         """Rows of logits of the whole forward."""
-        return sum(1 + len(span.draft) for span in self.spans if span.wants_logits)
+        return sum(span.num_logits for span in self.spans)
 
-    def sampling_rows(self) -> Iterator[tuple[Span, int]]:
-        """(span, batch index of its first row of logits) for every span that samples; further rows follow it."""
+    def placed(self) -> Iterator[tuple[Span, int]]:
+        """(span, batch index of its first token) for every span."""
         end = 0
         for span in self.spans:
-            if span.wants_logits:
-                yield span, end + span.num_tokens - 1
+            yield span, end
             end += span.length

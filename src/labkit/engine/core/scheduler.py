@@ -20,6 +20,8 @@ EXPECTED_TOKENS = 256
 """Output reserved for a request that names no max_tokens; growth beyond it may cost a preemption."""
 MIN_SHARED_TOKENS = 32
 """Shorter beginnings are not worth waiting for."""
+LEAST_SCORED_TOKENS = 16
+"""Tokens of prompts that a forward reads log-probabilities of, however many sequences decode in it."""
 OLDEST_SHARE = 4
 """One part in so many of a forward's prompt tokens goes to the prompt that has waited longest."""
 
@@ -27,15 +29,26 @@ OLDEST_SHARE = 4
 class Scheduler:
     """State of waiting and running sequences, and the decisions on it. One loop owns it."""
 
-    def __init__(self, cache: KvCache, *, max_running: int, batch_tokens: int, max_logits: int) -> None:
+    def __init__(
+        self,
+        cache: KvCache,
+        *,
+        max_running: int,
+        batch_tokens: int,
+        max_logits: int,
+        scoring_tokens: int | None = None,
+    ) -> None:
+        """The sizes of a Backend, by their names there."""
         self.cache = cache
         self.max_running = max_running
         self.batch_tokens = batch_tokens
         self.max_logits = max_logits
+        self.scoring_tokens = scoring_tokens or max_logits
         self.waiting = WaitingQueue()
         self.running: list[Sequence] = []  # oldest admission first
         self._turns: dict[tuple[AdapterUse, ...], int] = {}
         self._turn = 0
+        self._scored_last = False
 
     def add(self, sequence: Sequence) -> None:
         """Put a sequence at the end of its lane."""
@@ -113,6 +126,7 @@ class Scheduler:
     def preempt(self, sequence: Sequence) -> list[Move]:
         """Take the slot of a running sequence back; it will be computed again."""
         moves = self._leave(sequence, keep=False)
+        sequence.num_preemptions += 1
         sequence.num_computed = sequence.lent_until = 0
         sequence.draft = ()
         self.waiting.put_back(sequence)
@@ -128,18 +142,22 @@ class Scheduler:
             group = [only]
         room = min(self.batch_tokens, self.cache.num_free)
         decoding = [sequence for sequence in group if sequence.phase == "decode"][: min(room, self.max_logits)]
-        spans = list(_decode_spans(decoding, room, self.max_logits))
+        prompts = [sequence for sequence in group if sequence.phase == "prefill"]
+        spans: list[Span]
+        if any(sequence.is_scoring for sequence in prompts):
+            prompts = self._whose_turn(prompts)
+        if prompts and prompts[0].is_scoring:
+            room = min(room, max(self.scoring_tokens, len(decoding) + LEAST_SCORED_TOKENS))
+            spans = list(_decode_spans(decoding, 0, 0))
+        else:
+            spans = list(_decode_spans(decoding, room, self.max_logits))
         room -= sum(span.length for span in spans)
         rows = self.max_logits - sum(1 + len(span.draft) for span in spans)
-        prompts = [sequence for sequence in group if sequence.phase == "prefill"]
-        for sequence, size in _shares(prompts, min(room, prefill_tokens)):
-            num_tokens = self._until_fork(sequence, size)
-            last = num_tokens == sequence.num_pending
-            if last and rows <= 0:
-                num_tokens, last = num_tokens - 1, False
-            if num_tokens:
-                spans.append(Span(sequence, sequence.num_computed, num_tokens, wants_logits=last))
-                rows -= last
+        for sequence, size in _shares(prompts, min(room, prefill_tokens), rows):
+            span = self._prompt_span(sequence, size, rows)
+            if span.num_tokens:
+                spans.append(span)
+                rows -= span.num_logits
         return BatchPlan(tuple(spans), adapters)
 
     def commit(self, span: Span, num_accepted: int = 0) -> list[Move]:
@@ -230,6 +248,28 @@ class Scheduler:
     def _num_decoding(self, adapters: tuple[AdapterUse, ...]) -> int:
         return sum(each.phase == "decode" and each.request.adapters == adapters for each in self.running)
 
+    def _whose_turn(self, prompts: list[Sequence]) -> list[Sequence]:
+        """Those that are read for log-probabilities, or all others: in turns, never both in one forward."""
+        scoring = [sequence for sequence in prompts if sequence.is_scoring]
+        if len(scoring) == len(prompts):
+            return prompts
+        self._scored_last = not self._scored_last
+        return scoring if self._scored_last else [sequence for sequence in prompts if not sequence.is_scoring]
+
+    def _prompt_span(self, sequence: Sequence, size: int, rows: int) -> Span:
+        """At most `size` tokens of a prompt, with at most `rows` rows of logits."""
+        start = sequence.num_computed
+        num_tokens = self._until_fork(sequence, size)
+        scores = sequence.is_scoring and start >= sequence.num_scored
+        if scores:
+            num_tokens = min(num_tokens, rows)
+        elif sequence.is_scoring:  # it was preempted: what was read already is computed again without logits
+            num_tokens = min(num_tokens, sequence.num_scored - start)
+        samples = num_tokens == sequence.num_pending and sequence.request.max_tokens != 0
+        if samples and rows <= 0:
+            num_tokens, samples = num_tokens - 1, False
+        return Span(sequence, start, num_tokens, wants_logits=samples, scores=scores)
+
     def _until_fork(self, sequence: Sequence, size: int) -> int:
         ahead = [point for point in sequence.fork_points if point > sequence.num_computed]
         return min(size, min(ahead) - sequence.num_computed) if ahead else size
@@ -250,22 +290,27 @@ def _decode_spans(decoding: list[Sequence], room: int, max_logits: int) -> Itera
         yield Span(sequence, sequence.num_computed, 1, wants_logits=True, draft=draft)
 
 
-def _shares(prompts: list[Sequence], room: int) -> list[tuple[Sequence, int]]:
+def _shares(prompts: list[Sequence], room: int, rows: int) -> list[tuple[Sequence, int]]:
     """Split `room` tokens among prompts: by lane, then the shortest rest first, which makes the mean wait least.
 
-    The oldest prompt gets a part in any case, so that a stream of short ones cannot starve it.
+    The oldest prompt gets a part in any case, so that a stream of short ones cannot starve it. Those that want logits
+    of every token are not given more than `rows`.
     """
     if not prompts or room <= 0:
         return []
     oldest = min(prompts, key=lambda sequence: sequence.arrived)
     order = sorted(prompts, key=lambda each: (urgency(each), each.num_pending, each.arrived))
-    kept = min(oldest.num_pending, room // OLDEST_SHARE) if order[0] is not oldest else 0
+    kept = min(_wanted(oldest, rows), room // OLDEST_SHARE) if order[0] is not oldest else 0
     shares: list[tuple[Sequence, int]] = []
     room -= kept
     for sequence in order:
         extra = kept if sequence is oldest else 0
-        size = min(sequence.num_pending, room + extra)
+        size = min(_wanted(sequence, rows), room + extra)
         room -= max(size - extra, 0)
         if size > 0:
             shares.append((sequence, size))
     return shares
+
+
+def _wanted(sequence: Sequence, rows: int) -> int:
+    return min(sequence.num_pending, rows) if sequence.is_scoring else sequence.num_pending

@@ -24,6 +24,8 @@ class Sequence:
         leader, promised: while waiting: who is computing its first `promised` tokens, so that it need not.
         lent_rank, lent_until: the best lane of those that wait for its first `lent_until` tokens.
         num_prompt: tokens of the prompt.
+        num_scored: of the prompt, tokens whose logits were read for the log-probabilities of their successors.
+        num_preemptions: how often it gave its cells back.
         num_cached: prompt tokens that were not computed, at the first admission; from `cached_from`.
         arrived, admitted, first_token: times of the engine's clock, in seconds.
     """
@@ -42,6 +44,8 @@ class Sequence:
     lent_rank: int = 0
     lent_until: int = 0
     num_prompt: int = field(init=False)
+    num_scored: int = 0
+    num_preemptions: int = 0
     num_cached: int = 0
     cached_from: CacheTier | None = None
     num_drafted: int = 0
@@ -65,8 +69,15 @@ class Sequence:
 
     @property
     def num_shareable(self) -> int:
-        """Most tokens it can take from others: the last one is computed in any case, for its logits."""
-        return len(self.tokens) - 1 if self.request.reuse else 0
+        """Most tokens it can take from others: those whose logits are wanted are computed in any case."""
+        if not self.request.reuse:
+            return 0
+        return self.num_scored if self.is_scoring else len(self.tokens) - 1
+
+    @property
+    def is_scoring(self) -> bool:
+        """Whether log-probabilities of its prompt are still to be read."""
+        return self.request.prompt_logprobs is not None and self.num_scored < self.num_prompt - 1
 
     @property
     def held_slot(self) -> int:

@@ -1,5 +1,6 @@
 """Native code behind the core's Backend: one model in one context, a sampler and perhaps a mask per request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,22 +13,38 @@ from labkit.engine.native import library
 from labkit.engine.native.adapter import NativeAdapters
 from labkit.engine.native.context import NativeContext
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
-from labkit.engine.native.logprobs import LogprobReader
+from labkit.engine.native.logprobs import LogprobReader, read_logprobs
 from labkit.engine.native.model import NativeModel
 from labkit.engine.native.sampler import Sampler, SamplerFactory
 from labkit.engine.native.threads import AdaptiveThreads, usable_cores
+from labkit.engine.native.tokenizer import check_tokens
 from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenLogprob
 from labkit.errors import InvalidRequestError, ModelLoadError
 from labkit.gguf import architecture, read_header
 
 _CACHE_ELEMENT_BYTES = 2
+_SAME_KERNEL_TOKENS = 63
+"""ggml's flash attention works in tiles from 64 tokens on, and rounds otherwise: a log-probability moves by some
+hundredths. Up to here it is the same, bit for bit, whatever the size of the forward and whoever else is in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sampling:
+    """`num_early` tokens are still to come before one of `ends` may."""
+
     sampler: Sampler
     mask: TokenMask | None
     num_logprobs: int | None
+    num_early: int
+    ends: npt.NDArray[np.intp]
+
+    def rule_out_ends(self, logits: npt.NDArray[np.float32]) -> None:
+        """Let the next token be none that ends the answer, unless there is no other. Changes `logits`."""
+        self.num_early -= 1
+        kept = logits[self.ends]
+        logits[self.ends] = -np.inf
+        if logits.max() == -np.inf:
+            logits[self.ends] = kept
 
 
 class NativeBackend:
@@ -95,6 +112,11 @@ class NativeBackend:
         return self.context.max_logits
 
     @property
+    def scoring_tokens(self) -> int:
+        """See Backend.scoring_tokens. On a processor, larger forwards would go through another attention kernel."""
+        return self.max_logits if self.on_accelerator else min(self.max_logits, _SAME_KERNEL_TOKENS)
+
+    @property
     def forks_anywhere(self) -> bool:
         """See Backend.forks_anywhere."""
         return self.context.cells.forks_anywhere
@@ -128,19 +150,19 @@ class NativeBackend:
         mask = self._grammars.compile(request.constraint) if request.constraint else None
         sampler = self._samplers.make(request.sampling)
         sampler.accept_prompt(request.prompt)
-        self._open[request.request_id] = _Sampling(sampler, mask, request.logprobs)
+        ends = np.empty(0, np.intp)
+        if request.min_tokens:
+            ends = np.array([*self.model.end_tokens, *request.stop_token_ids], np.intp)
+        self._open[request.request_id] = _Sampling(sampler, mask, request.logprobs, request.min_tokens, ends)
 
     def _check(self, request: GenerationRequest) -> None:
         if request.request_id in self._open:
             raise InvalidRequestError(f"request '{request.request_id}' is open already", param="request_id")
-        least, most = min(request.prompt), max(request.prompt)
-        if least < 0 or most >= self.model.vocab_size:
-            wrong = least if least < 0 else most
-            raise InvalidRequestError(
-                f"token id {wrong} is outside the vocabulary of {self.model.vocab_size}", param="prompt"
-            )
-        if request.logprobs is not None and not 0 <= request.logprobs <= self.model.vocab_size:
-            raise InvalidRequestError(f"{request.logprobs} log-probabilities cannot be had", param="top_logprobs")
+        check_tokens(self.model, request.prompt, param="prompt")
+        check_tokens(self.model, request.stop_token_ids, param="stop_token_ids")
+        for number in (request.logprobs, request.prompt_logprobs):
+            if number is not None and not 0 <= number <= self.model.vocab_size:
+                raise InvalidRequestError(f"{number} log-probabilities cannot be had", param="top_logprobs")
         self._adapters.check(request.adapters)
 
     def forward(self, plan: BatchPlan) -> None:
@@ -152,7 +174,8 @@ class NativeBackend:
             tokens = sequence.tokens[start : start + span.num_tokens]
             if span.draft:
                 tokens += span.draft
-            batch.add(tokens, start, sequence.held_slot, wants_logits=span.wants_logits, num_logits=1 + len(span.draft))
+            num_logits = span.num_logits
+            batch.add(tokens, start, sequence.held_slot, wants_logits=num_logits > 0, num_logits=num_logits)
             if span.wants_logits and sequence.request.constraint is not None:
                 self._prepare_mask(sequence.request.request_id, span.draft)
         self._adapters.apply(plan.adapters)
@@ -170,12 +193,14 @@ class NativeBackend:
     def sample(self, request_id: str, row: int) -> tuple[int, TokenLogprob | None]:
         """See Backend.sample."""
         sampling = self._open[request_id]
-        if sampling.mask is None and sampling.num_logprobs is None:
+        if sampling.mask is None and sampling.num_logprobs is None and not sampling.num_early:
             return sampling.sampler.sample(self.context, row), None
         logits = self.context.logits(row)
         reader = None if sampling.num_logprobs is None else LogprobReader(logits, sampling.num_logprobs)
         if sampling.mask is not None:
             sampling.mask.apply(logits)
+        if sampling.num_early:
+            sampling.rule_out_ends(logits)
         token = sampling.sampler.sample(self.context, row)
         if sampling.mask is not None:
             sampling.mask.accept(token)
@@ -184,6 +209,10 @@ class NativeBackend:
     def logits(self, row: int) -> npt.NDArray[np.float32]:
         """See Backend.logits."""
         return self.context.logits(row)
+
+    def prompt_logprobs(self, row: int, tokens: Sequence[int], num_top: int) -> list[TokenLogprob]:
+        """See Backend.prompt_logprobs."""
+        return read_logprobs(self.context.logits_block(row, len(tokens)), tokens, num_top)
 
     def forced_tokens(self, request_id: str) -> tuple[int, ...]:
         """See Backend.forced_tokens."""
@@ -224,9 +253,9 @@ class NativeBackend:
         if sampling is not None:
             sampling.sampler.close()
 
-    def piece(self, token: int) -> bytes:
+    def piece(self, token: int, *, with_control: bool = False) -> bytes:
         """See Backend.piece."""
-        return self.model.piece(token)
+        return self.model.piece(token, with_control=with_control)
 
     def is_end(self, token: int) -> bool:
         """See Backend.is_end."""

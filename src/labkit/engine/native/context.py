@@ -192,6 +192,17 @@ class NativeContext:
             self._logits = self._read_logits()
         return self._logits[place]
 
+    def logits_block(self, row: int, count: int) -> npt.NDArray[np.float32]:
+        """Logits of `count` batch indexes from `row` on: shape (count, vocab_size), a view as that of `logits`.
+
+        Raises ForwardError when one of them has none.
+        """
+        if not all(index in self._rows for index in range(row, row + count)):
+            raise ForwardError(f"there are no logits for all of {count} batch indexes from {row} on")
+        self.logits(row)
+        assert self._logits is not None
+        return self._logits[self._rows[row] :][:count]
+
     def _read_logits(self) -> npt.NDArray[np.float32]:
         """All rows, shape (number of rows, vocab_size), in the order of the batch. Waits for the device."""
         pointer: Any = llama_cpp.llama_get_logits(self.pointer)

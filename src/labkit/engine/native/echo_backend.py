@@ -5,6 +5,7 @@ template. Where any of them gives one request what belongs to another, the wrong
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,10 @@ class EchoBackend(NativeBackend):
         book = self._books[self._slots[row]]
         logits[book[-1] if book else 0] = SURE
         return logits
+
+    def prompt_logprobs(self, row: int, tokens: Sequence[int], num_top: int) -> list[TokenLogprob]:  # noqa: ARG002
+        """See Backend.prompt_logprobs."""
+        return [TokenLogprob(token, SURE, ((token, SURE),)[:num_top]) for token in tokens]
 
     def forced_tokens(self, request_id: str) -> tuple[int, ...]:  # noqa: ARG002
         """See Backend.forced_tokens."""

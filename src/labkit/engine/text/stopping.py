@@ -7,17 +7,23 @@ class StopMatcher:
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
-        self.is_stopped = False
+        self.found = ""
+        """The stop text that was met; empty before."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop text was met."""
+        return bool(self.found)
 
     def feed(self, text: str) -> str:
-        """Text that can no longer be part of a stop string. Sets `is_stopped` when one is complete."""
+        """Text that can no longer be part of a stop string. Sets `found` when one is complete."""
         if not self._stops:
             return text
         self._held += text
-        found = [at for at in (self._held.find(stop) for stop in self._stops) if at >= 0]
+        found = [(at, stop) for at, stop in ((self._held.find(stop), stop) for stop in self._stops) if at >= 0]
         if found:
-            self.is_stopped = True
-            sent, self._held = self._held[: min(found)], ""
+            at, self.found = min(found)
+            sent, self._held = self._held[:at], ""
             return sent
         keep = self._open_suffix_length()
         sent, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
