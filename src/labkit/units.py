@@ -1,5 +1,6 @@
 """Bytes, rates and durations: parse and print. The only place that knows 1024."""
 
+import math
 import re
 
 from labkit.errors import InputError
@@ -15,6 +16,8 @@ _SUFFIXES = {
     "g": GIB, "gib": GIB, "gb": 1000**3,
     "t": 1024 * GIB, "tib": 1024 * GIB, "tb": 1000**4,
 }  # fmt: skip
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -27,6 +30,17 @@ def parse_bytes(text: str) -> int:
     if match is None or match[2].lower() not in _SUFFIXES:
         raise InputError(f"'{text}' is not a size", hint="write it like 512MiB, 4GiB or 2GB")
     return int(float(match[1]) * _SUFFIXES[match[2].lower()])
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds from "90", "90s", "5m", "1h30m" or "forever" (infinity). Raises InputError for anything else."""
+    plain = text.strip().lower()
+    if plain == "forever":
+        return math.inf
+    parts = _DURATION_PART.findall(plain)
+    if not parts or "".join(number + unit for number, unit in parts) != plain:
+        raise InputError(f"'{text[:40]}' is no duration", hint="write it like 90s, 5m, 1h30m or forever")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def render_bytes(num_bytes: int) -> str:

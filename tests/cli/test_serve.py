@@ -118,7 +118,10 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(environment, tmp_path):
         (["nano", "--port", "65536"], 2, "--port"),
         (["nano", "--ctx", "1"], 2, "--ctx"),
         (["nano", "nano"], 2, "named twice"),
-        ([], 2, "MODEL"),
+        (["nano", "--alias", "gpt=nanoo"], 66, "did you mean"),
+        (["nano", "--alias", "gpt"], 2, "--alias NAME=MODEL"),
+        (["nano", "--memory-limit", "1MiB"], 71, "1.0 MiB are free"),
+        (["nano", "--keep-alive", "soon"], 2, "'soon' is no duration"),
     ],
 )
 def test_what_cannot_be_served_says_why(environment, options, code, text):

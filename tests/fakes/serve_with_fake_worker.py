@@ -10,8 +10,8 @@ if __name__ == "__main__":
     with interrupts_end_at_once():
         from fakes.endpoints import fake_plan
         from labkit.cli import errors
-        from labkit.cli.serve import _tell
+        from labkit.cli.serve_output import tell
         from labkit.serving import serve
 
         plan = fake_plan(Path(sys.argv[1]), *sys.argv[2:], drain_seconds=20.0)
-    sys.exit(errors.run(lambda: serve(plan, lambda event: _tell(event, as_json=True))))
+    sys.exit(errors.run(lambda: serve(plan, lambda event: tell(event, as_json=True))))

@@ -9,6 +9,7 @@ from labkit.engine.types import EngineConfig
 from labkit.errors import InputError
 from labkit.serving.directory import Directory, check_aliases, check_names
 from labkit.serving.fit import require_fit
+from labkit.serving.observing import Observing
 from labkit.serving.plan import KEEP_ALIVE_SECONDS, EndpointPlan, ModelOptions, ServedModel
 from labkit.serving.shelf import find_model
 from labkit.settings import Settings, ensure_writable
@@ -37,7 +38,8 @@ class Wishes:
     drain_seconds: float = 30.0
     whole_store: bool = False
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
-    access: AccessPolicy | None = None
+    access: AccessPolicy = field(default_factory=AccessPolicy)
+    observing: Observing = field(default_factory=Observing)
 
 
 def plan_endpoint(
@@ -80,7 +82,8 @@ def plan_wishes(names: Sequence[str], settings: Settings, wishes: Wishes) -> End
         settings=settings,
         whole_store=wishes.whole_store,
         options=dict(wishes.models),
-        access=wishes.access or AccessPolicy(),
+        access=wishes.access,
+        observing=wishes.observing,
     )
 
 
