@@ -63,11 +63,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """Bytes came. A new request stops the clock; the first bytes of a later head start it."""
         if self._is_deaf:
             return
-        before = self.cycle
+        before, was_whole = self.cycle, self._is_message_whole
         super().data_received(data)
         if self.cycle is not before:
             self._unfinished_bytes = 0
-        elif self._is_message_whole and (self.cycle is None or self.cycle.response_complete):
+        elif was_whole and (self.cycle is None or self.cycle.response_complete):
             self._unfinished_bytes += len(data)  # the parser tells of a header only when it is whole
             if self._unfinished_bytes > MAX_HEAD_BYTES and not self._is_deaf:
                 self._is_head_too_large = True
@@ -107,7 +107,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is whole."""
         self._is_message_whole = True
         if self.cycle.response_complete:
-            self._stop_deadline()
+            self._start_deadline(KEEP_ALIVE_SECONDS)  # uvicorn's own ended with the rest of this body
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -40,7 +40,7 @@ def test_broken_json_is_refused_with_its_place(http):
 def test_a_body_of_100_mb_gets_a_clear_answer(http):
     response = http.post(URL, content=b" " * 100_000_000, headers={"content-type": "application/json"})
     assert response.status_code == 413
-    assert "8388608 bytes" in response.json()["error"]["message"]
+    assert "1048576 bytes" in response.json()["error"]["message"]
 
 
 def test_foreign_hosts_origins_and_contents_are_refused_on_every_route(http):
