@@ -2,7 +2,8 @@
 
 `python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "slow-load",
 "garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
-"tool", "late-error 3", "flood", "silent", "state"; anything else is said back word by word.
+"tool", "think", "stop here", "... asked", "late-error 3", "flood", "silent", "state"; anything else is said back word
+by word.
 A text completion is its prompt said back likewise; `fake_tokenizer.py` answers questions, a character being a token.
 """
 
@@ -39,6 +40,17 @@ from labkit.worker.messages import (
 from labkit.worker.wire import HEADER, body_length, describe_error, pack, unpack
 
 TOKEN_SECONDS = 0.02
+
+
+def asked(request: Generate) -> dict:
+    """What a request asks, for tests of what a front makes of a body."""
+    return {
+        name: getattr(request, name)
+        for name in (
+            "messages", "tools", "tool_choice", "parallel_tool_calls", "response_schema", "reasoning_effort",
+            "sampling", "max_tokens", "stop", "logprobs", "continue_final", "lane",
+        )
+    }  # fmt: skip
 
 
 class FakeWorker:
@@ -118,6 +130,7 @@ class FakeWorker:
             "die": self.die, "exit": self.exit, "late-error": self.late_error, "count": self.count,
             "slow": self.slow, "flood": self.flood,
         }  # fmt: skip
+        scripts = {"choices": self.choices, "tool": self.tool, "think": self.think, "stop here": self.stop_here}
         if verb in actions and (rest.isdigit() or not rest):
             actions[verb](request, gone, number)
         elif text == "stop-self":
@@ -129,10 +142,10 @@ class FakeWorker:
             self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
         elif text == "full":
             self.end(request, error=describe_error(QueueFullError("the queue is full", retry_after_seconds=7)))
-        elif text == "choices":
-            self.choices(request)
-        elif text == "tool":
-            self.tool(request)
+        elif text in scripts:
+            scripts[text](request)
+        elif text.endswith("asked"):
+            self.say(request, [json.dumps(msgspec.to_builtins(asked(request)))], gone)
         elif text == "state":
             state = {
                 "running": [key for key in self.running if key != request.request_id],
@@ -169,7 +182,8 @@ class FakeWorker:
                 return
             num_tokens += 1
             text = word if index == 0 else f" {word}"
-            self.send(Step((Delta(request.request_id, content=text, num_tokens=1),)))
+            told = 0 if index else 10
+            self.send(Step((Delta(request.request_id, content=text, num_tokens=1, prompt_tokens=told),)))
             if request.max_tokens is not None and num_tokens >= request.max_tokens:
                 break
         self.end(
@@ -238,6 +252,29 @@ class FakeWorker:
             last = {} if num_open else {"usage": Usage(len(text), num_tokens), "timings": Timings(0.0, 0.01, 0.02)}
             report = Report(stop_cause="max_tokens")
             self.end(request, choice=k, num_open=num_open, finish_reason="length", report=report, **last)
+
+    def think(self, request: Generate) -> None:
+        """Thinks, talks, calls two tools and talks again."""
+        first, second = ToolCallDelta(0, "call_1", "weather"), ToolCallDelta(1, "call_2", "time", "{}")
+        deltas = [
+            Delta(request.request_id, reasoning="Let me", prompt_tokens=10),
+            Delta(request.request_id, reasoning=" see."),
+            Delta(request.request_id, content="I will"),
+            Delta(request.request_id, content=" look."),
+            Delta(request.request_id, tool_calls=(first,)),
+            Delta(request.request_id, tool_calls=(ToolCallDelta(0, arguments='{"city": '),)),
+            Delta(request.request_id, tool_calls=(ToolCallDelta(0, arguments='"Oslo"}'), second)),
+        ]
+        for delta in deltas:
+            self.send(Step((msgspec.structs.replace(delta, num_tokens=1),)))
+        usage = Usage(10, 7, cached_tokens=4, reasoning_tokens=2)
+        self.end(request, finish_reason="tool_calls", usage=usage, timings=Timings(0.0, 0.01, 0.02))
+
+    def stop_here(self, request: Generate) -> None:
+        """Ends at the first of the stop texts."""
+        self.send(Step((Delta(request.request_id, content="so far", num_tokens=2, prompt_tokens=10),)))
+        report = Report(stop_cause="stop_text", stop_text=request.stop[0])
+        self.end(request, finish_reason="stop", usage=Usage(10, 2), timings=Timings(0.0, 0.01, 0.02), report=report)
 
     def tool(self, request: Generate) -> None:
         first = ToolCallDelta(index=0, id="call_1", name="weather")

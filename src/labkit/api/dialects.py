@@ -1,8 +1,7 @@
 """Which API a path belongs to. Each writes errors in its own way, and its clients read no other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from labkit.api.errors import envelope, message_of, status_of
 from labkit.errors import LabkitError
@@ -23,25 +22,44 @@ _ANTHROPIC_TYPES = {
 }
 
 
+class EnvelopeWriter(Protocol):
+    """Writes an error as the body of an answer."""
+
+    def __call__(self, error: LabkitError, request_id: str = "", /) -> Envelope:
+        """The body; `request_id` is "" where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One API: its name, and an error as the body of its answer."""
+    """One API.
+
+    Attributes:
+        envelope: an error as the body of its answer.
+        request_id_header: where its clients look for the request's id, beside x-request-id.
+    """
 
     name: str
-    envelope: Callable[[LabkitError], Envelope]
+    envelope: EnvelopeWriter
+    request_id_header: str = "x-request-id"
 
 
-def _anthropic(error: LabkitError) -> Envelope:
+def _openai(error: LabkitError, _: str = "") -> Envelope:
+    return envelope(error)
+
+
+def _anthropic(error: LabkitError, request_id: str = "") -> Envelope:
     kind = _ANTHROPIC_TYPES.get(status_of(error), "api_error")
-    return {"type": "error", "error": {"type": kind, "message": message_of(error)}}
+    body: Envelope = {"type": "error", "error": {"type": kind, "message": message_of(error)}}
+    return {**body, "request_id": request_id} if request_id else body
 
 
-def _ollama(error: LabkitError) -> Envelope:
+def _ollama(error: LabkitError, _: str = "") -> Envelope:
     return {"error": message_of(error)}
 
 
-OPENAI = Dialect("openai", envelope)
-ANTHROPIC = Dialect("anthropic", _anthropic)
+OPENAI = Dialect("openai", _openai)
+ANTHROPIC = Dialect("anthropic", _anthropic, "request-id")
 OLLAMA = Dialect("ollama", _ollama)
 _BY_PREFIX = (("/v1/messages", ANTHROPIC), ("/api/", OLLAMA))
 

@@ -6,14 +6,16 @@ from starlette.responses import JSONResponse, Response
 
 from labkit.api.dialects import dialect_of
 from labkit.api.errors import BugError, UnknownUrlError, headers_of, status_of
+from labkit.api.route_table import methods_of
 from labkit.errors import LabkitError
 
 CLIENT_GONE_STATUS = 499  # nginx's
 
 
-def error_response(error: LabkitError, path: str) -> JSONResponse:
+def error_response(error: LabkitError, path: str, request_id: str = "") -> JSONResponse:
     """The whole HTTP answer, with Retry-After where the error knows it."""
-    return JSONResponse(dialect_of(path).envelope(error), status_code=status_of(error), headers=headers_of(error))
+    body = dialect_of(path).envelope(error, request_id)
+    return JSONResponse(body, status_code=status_of(error), headers=headers_of(error))
 
 
 async def on_labkit_error(request: Request, error: Exception) -> JSONResponse:
@@ -28,6 +30,8 @@ async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
     refused = UnknownUrlError(request.method, request.url.path, error.status_code, str(error.detail))
     answer = _answer(request, refused)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:  # the router names the methods of the first route of that path
+        answer.headers["allow"] = ", ".join(methods_of(request.app, request.url.path))
     return answer
 
 
@@ -45,4 +49,4 @@ def _answer(request: Request, error: LabkitError) -> JSONResponse:
     observation = request.scope.get("state", {}).get("observation")
     if observation is not None:
         observation.error = error
-    return error_response(error, request.url.path)
+    return error_response(error, request.url.path, observation.request_id if observation is not None else "")

@@ -55,4 +55,5 @@ def _joined(deltas: list[Delta]) -> Delta:
         logprobs=tuple(chain.from_iterable(delta.logprobs for delta in deltas)),
         prompt=next((delta.prompt for delta in deltas if delta.prompt is not None), None),
         report=last.report,
+        prompt_tokens=deltas[0].prompt_tokens,
     )

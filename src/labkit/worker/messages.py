@@ -225,6 +225,7 @@ class Delta(Value, frozen=True, array_like=True):
         usage, timings: of the whole request, with its last delta.
         prompt: with the first delta of a choice, where the request asked for an echo.
         report: of this choice, with its last delta.
+        prompt_tokens: with the request's first delta, for APIs that tell it before the answer; 0 in the others.
     """
 
     request_id: str
@@ -241,6 +242,7 @@ class Delta(Value, frozen=True, array_like=True):
     logprobs: tuple[LogprobEntry, ...] = ()
     prompt: PromptTokens | None = None
     report: Report | None = None
+    prompt_tokens: int = 0
 
     @property
     def is_last(self) -> bool:
