@@ -60,6 +60,11 @@ class Gate:
         for use in sorted(past, key=lambda use: -use.age_seconds):
             self._meter(use.key_id).restore(use.num_requests, use.num_tokens, use.age_seconds, now())
 
+    @property
+    def requires_key(self) -> bool:
+        """Whether nobody gets in without one."""
+        return self._require_key
+
     def identify(self, presented: Iterable[str]) -> ApiKey | None:
         """The key that a request comes with; None for nobody in particular, where that is allowed.
 

@@ -55,7 +55,7 @@ def create_app(
     """
     app = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=_NO_TELEMETRY)
     app.state.backend = backend
-    app.state.explain_prompts, app.state.requires_key = explain_prompts, gate is not None
+    app.state.explain_prompts, app.state.requires_key = explain_prompts, bool(gate and gate.requires_key)
     app.state.metrics, app.state.recent = Metrics(backend), RecentRequests()
     app.state.readiness = ReadinessProbe(backend)
     app.state.responses = ResponseStore()

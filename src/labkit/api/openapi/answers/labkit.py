@@ -37,6 +37,7 @@ class ModelStats(Part):
 
     health: Health
     engine: dict[str, Any]
+    pid: int | None
 
 
 class StatsAnswer(Part):
