@@ -10,17 +10,23 @@ from labkit.cli import (
     bench,
     bundle,
     chat,
+    config,
     demo,
     doctor,
     errors,
     explain,
+    keys,
     lock,
+    logs,
     models,
     pull,
     recommend,
+    running,
     serve,
+    service,
     store,
     tune,
+    usage,
 )
 
 app = typer.Typer(
@@ -67,6 +73,13 @@ app.command()(lock.sync)
 app.command()(lock.diff)
 app.add_typer(bundle.app)
 app.command()(serve.serve)
+app.command()(running.ps)
+app.command()(running.stop)
+app.command()(logs.logs)
+app.add_typer(config.app)
+app.add_typer(service.app)
+app.add_typer(keys.app)
+app.command()(usage.usage)
 app.command()(chat.chat)
 app.command()(explain.explain)
 app.add_typer(bench.app)

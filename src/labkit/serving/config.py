@@ -66,9 +66,7 @@ class EngineTable(Table):
     host_cache: Annotated[Size, Field(description="memory beside the KV cells for them")] | None = None
     disk_cache: Annotated[Size, Field(description="disk for the same")] | None = None
     disk_cache_folder: Annotated[Path, Field(description="where")] | None = None
-    audit_share: Annotated[float, Field(ge=0, le=1, description="share of hits computed again")] | None = (
-        None
-    )
+    audit_share: Annotated[float, Field(ge=0, le=1, description="share of hits computed again")] | None = None
     max_waiting: Annotated[int, Field(ge=0, description="requests that may wait; one more gets 429")] | None = None
     max_wait: Annotated[Seconds, Field(description="longest wait before a 429")] | None = None
     speculation: Literal["off", "prompt", "draft"] | None = None
@@ -85,9 +83,7 @@ class ModelTable(Table):
     preload: Annotated[bool, Field(description="load it at the start, and keep it")] = False
     keep_alive: Annotated[Seconds, Field(description="how long it stays without a request")] | None = None
     aliases: Annotated[list[Name], Field(description="further names of it")] = []
-    adapters: Annotated[
-        dict[Name, Path], Field(description="LoRA adapters: name and file")
-    ] = {}
+    adapters: Annotated[dict[Name, Path], Field(description="LoRA adapters: name and file")] = {}
     engine: EngineTable = EngineTable()
 
 
@@ -116,11 +112,14 @@ class ConfigFile(Table):
     preload: Annotated[bool, Field(description="load all models below at the start, and keep them")] = False
     keep_alive: Annotated[Seconds, Field(description="how long a model stays without a request")] | None = None
     memory_limit: Annotated[Size, Field(description="most that all models may take together")] | None = None
-    drain: Annotated[Seconds, Field(description="how long answers may go on after a signal")] | None = (
-        None
-    )
+    drain: Annotated[Seconds, Field(description="how long answers may go on after a signal")] | None = None
     engine: Annotated[EngineTable, Field(description="of every model")] = EngineTable()
     models: list[ModelTable] = []
     aliases: Annotated[dict[Name, Name], Field(description="further names of models and adapters")] = {}
     access: AccessTable = AccessTable()  # type: ignore[valid-type]
     observing: ObservingTable = ObservingTable()  # type: ignore[valid-type]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors and other programs."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ConfigFile.model_json_schema()}
