@@ -72,7 +72,8 @@ class ContextLengthExceededError(InvalidRequestError):
         hint: str = "shorten the conversation, or serve the model with a larger --ctx",
     ) -> None:
         super().__init__(
-            f"{what} has {num_prompt_tokens} tokens, the context holds {context_tokens}",
+            # Clients that read no code look for these words of OpenAI's.
+            f"{what} has {num_prompt_tokens} tokens; this model's maximum context length is {context_tokens}",
             param=param,
             code="context_length_exceeded",
             hint=hint,

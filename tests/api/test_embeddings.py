@@ -125,7 +125,7 @@ def test_many_inputs_in_one_request(client):
         ({"input": [True]}, "input", "token ids"),
         ({"input": [[100_000]]}, "input", "vocabulary"),
         ({"input": ["a"] * 2049}, "input", "2048"),
-        ({"input": "a " * 100}, "input", "the context holds 64"),
+        ({"input": "a " * 100}, "input", "context length is 64"),
         ({"dimensions": 65}, "dimensions", "64"),
         ({"dimensions": 0}, "dimensions", "greater"),
         ({"dimensions": "16"}, "dimensions", "integer"),

@@ -160,8 +160,8 @@ def _news(delta: Delta) -> list[dict[str, Any]]:
         news.append({"reasoning_content": delta.reasoning, "reasoning": delta.reasoning})
     if delta.content:
         news.append({"content": delta.content})
-    if delta.tool_calls:
-        news.append({"tool_calls": [_tool_call_delta(call) for call in delta.tool_calls]})
+    # Each in a chunk of its own: some clients read the first of a chunk and no other.
+    news += [{"tool_calls": [_tool_call_delta(call)]} for call in delta.tool_calls]
     return news
 
 
