@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.exposition import ALLOWUTF8
 from prometheus_client.registry import Collector
 
 from labkit.api.backend import ChatBackend
@@ -14,6 +16,8 @@ from labkit.api.observers.labkit_series import LabkitSeries
 from labkit.api.observers.llama_server_series import LlamaServerSeries
 from labkit.api.observers.model_names import ModelNames
 from labkit.api.observers.vllm_series import VllmSeries
+
+_OPENMETRICS = "application/openmetrics-text"
 
 
 class Metrics(Collector):
@@ -55,4 +59,10 @@ class Metrics(Collector):
     def render(self, accept: str) -> tuple[bytes, str]:
         """All of it as Prometheus text, or OpenMetrics where `accept` asks for that; and its content type."""
         encode, content_type = choose_encoder(accept)
+        if content_type.startswith(_OPENMETRICS):
+            # The library's escaping (0.26) turns the colons of OpenMetrics samples into underscores. No name here needs
+            # any, and without it all stay as they are.
+            return openmetrics.generate_latest(
+                self._registry, ALLOWUTF8
+            ), f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
         return encode(self._registry), content_type
