@@ -141,6 +141,8 @@ class RefusedError(LabkitError):
 class AuthenticationError(RefusedError):
     """The request has no API key, or none that is known."""
 
+    code: str | None = "invalid_api_key"
+
 
 class MachineError(LabkitError):
     """The machine is not as it must be."""
@@ -192,6 +194,8 @@ class QueueFullError(UnavailableError):
 
 class BudgetExceededError(QueueFullError):
     """The caller's own limit is reached: requests or tokens in a minute or a day, or requests at once."""
+
+    code: str | None = "rate_limit_exceeded"
 
 
 class NotReadyError(UnavailableError):

@@ -5,9 +5,11 @@ from time import monotonic
 from labkit.access.ledger import Ledger, UsageRow
 from labkit.api.observation import Observation
 from labkit.engine.types import Usage
+from labkit.errors import ModelNotFoundError
 from labkit.worker.messages import Complete, Embed, Generate, Rerank
 
 BYTES_PER_TOKEN = 4
+MAX_NAME_CHARS = 200
 
 
 class UsageObserver:
@@ -32,7 +34,7 @@ class UsageObserver:
                 time=observation.created,
                 key_id=caller.key_id,
                 key_name=caller.name,
-                model=observation.model,
+                model="" if isinstance(observation.error, ModelNotFoundError) else observation.model[:MAX_NAME_CHARS],
                 route=observation.route,
                 status=observation.status,
                 error=type(observation.error).__name__ if observation.error else "",

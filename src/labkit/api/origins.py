@@ -79,7 +79,7 @@ def check_origin(
     if origin is not None and origin.lower() in origins:
         return origin
     if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
-        hint = "to allow a page: labkit serve --allow-origin ORIGIN"
+        hint = "to allow a page: labkit serve --origin URL"
         raise RefusedError("requests from other web pages are not allowed (foreign Origin header)", hint=hint)
     if method not in _READING and headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise RefusedError("requests from other web pages are not allowed (Sec-Fetch-Site header)")
