@@ -1,28 +1,38 @@
-from labkit.chat.tool_parsers import hermes, plain
+from labkit.chat import ArgumentTypes, PlainReader, format_of
 from labkit.engine.types import Timings, TokenEvent, Usage
 from labkit.errors import ForwardError
 from labkit.worker.conversation import Choice, Conversation, longest_timings, summed_usage
+from labkit.worker.merging import merged
 
 
 def test_content_and_the_last_delta():
-    choice = Choice(Conversation("r"), plain.Parser())
+    choice = Choice(Conversation("r"), PlainReader())
     assert choice.delta(TokenEvent("r", "Hi", (1,))).content == "Hi"
     last = choice.delta(TokenEvent("r", "!", (2,), finish_reason="stop", usage=Usage(1, 2)))
     assert (last.content, last.finish_reason, last.usage) == ("!", "stop", Usage(1, 2))
 
 
 def test_a_tool_call_changes_the_finish_reason_and_gets_an_id():
-    choice = Choice(Conversation("r"), hermes.Parser())
+    choice = Choice(Conversation("r"), format_of("<tool_call>").reader(ArgumentTypes()))
     delta = choice.delta(TokenEvent("r", '<tool_call>{"name": "f", "arguments": {}}</tool_call>', (1,)))
-    head, arguments = delta.tool_calls
-    assert (head.name, arguments.arguments) == ("f", "{}")
-    assert head.id.startswith("call_")
-    assert arguments.id is None
+    (call,) = delta.tool_calls
+    assert (call.name, call.arguments) == ("f", "{}")
+    assert call.id.startswith("call_")
     assert choice.delta(TokenEvent("r", finish_reason="stop")).finish_reason == "tool_calls"
 
 
+def test_arguments_begin_with_what_is_no_space():
+    choice = Choice(Conversation("r"), format_of("<tool_call>").reader(ArgumentTypes()))
+    told = []
+    for text in ('<tool_call>{"name": "f", "arguments":', " ", ' {"a":', " 1}}</tool_call>"):
+        told += choice.delta(TokenEvent("r", text, (1,))).tool_calls
+    assert told[0].name == "f"
+    assert next(call.arguments for call in told if call.arguments)[0] == "{"
+    assert "".join(call.arguments for call in told) == '{"a": 1}'
+
+
 def test_a_cut_call_still_ends_with_length():
-    choice = Choice(Conversation("r"), hermes.Parser())
+    choice = Choice(Conversation("r"), format_of("<tool_call>").reader(ArgumentTypes()))
     choice.delta(TokenEvent("r", '<tool_call>{"name": "f", "arguments": {"a', (1,)))
     assert choice.delta(TokenEvent("r", finish_reason="length")).finish_reason == "length"
 
@@ -32,13 +42,13 @@ def test_errors_cross_with_their_kind_and_bugs_without_details():
         (ForwardError("no cells"), "ForwardError", "no cells"),
         (KeyError("secret"), "NativeError", "the engine failed"),
     ):
-        delta = Choice(Conversation("r"), plain.Parser()).delta(TokenEvent("r", error=error))
+        delta = Choice(Conversation("r"), PlainReader()).delta(TokenEvent("r", error=error))
         assert (delta.error.kind, delta.error.message, delta.is_last) == (kind, message, True)
 
 
 def two_choices():
     conversation = Conversation("r", 2)
-    return [Choice(conversation, plain.Parser(), index) for index in range(2)]
+    return [Choice(conversation, PlainReader(), index) for index in range(2)]
 
 
 def test_each_choice_ends_once_and_the_request_with_the_last():
@@ -68,3 +78,11 @@ def test_a_prompt_is_counted_once_and_reuse_is_the_leaders():
     )
     assert summed_usage([]) is None
     assert longest_timings([]) is None
+
+
+def test_the_length_of_the_prompt_comes_with_the_first_delta_alone():
+    conversation = Conversation("r", 2, prompt_tokens=7)
+    first, second = (Choice(conversation, PlainReader(), index) for index in range(2))
+    deltas = [choice.delta(TokenEvent("r", text=text)) for choice, text in ((second, "a"), (first, "b"), (second, "c"))]
+    assert [delta.prompt_tokens for delta in deltas] == [7, 0, 0]
+    assert merged(deltas)[-1].prompt_tokens == 7

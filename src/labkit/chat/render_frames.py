@@ -13,6 +13,7 @@ MAX_PROMPT_BYTES = 64 * 1024 * 1024
 OUT_OF_MEMORY = "memory"
 REFUSED = "refused"
 TEXT = "text"
+VARIABLES = "variables"
 
 
 def read_frame(frames: IO[bytes]) -> dict[str, Any] | None:

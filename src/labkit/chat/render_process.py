@@ -19,6 +19,7 @@ from labkit.chat.render_frames import (
     PROCESSOR_SECONDS,
     REFUSED,
     TEXT,
+    VARIABLES,
     WALL_SECONDS,
     read_frame,
     write_frame,
@@ -47,20 +48,19 @@ def main() -> int:
     return 0
 
 
-def _compile(asked: dict[str, Any]) -> tuple[dict[str, str], ChatTemplate | None]:
+def _compile(asked: dict[str, Any]) -> tuple[dict[str, Any], ChatTemplate | None]:
     try:
-        return {TEXT: ""}, ChatTemplate(asked["source"], bos=asked["bos"], eos=asked["eos"])
+        template = ChatTemplate(asked["source"], bos=asked["bos"], eos=asked["eos"])
     except LabkitError as error:
         return {REFUSED: error.message}, None
     except MemoryError:
         return {OUT_OF_MEMORY: ""}, None
+    return {TEXT: "", VARIABLES: sorted(template.variables)}, template
 
 
 def _render(template: ChatTemplate, asked: dict[str, Any]) -> dict[str, str]:
     try:
-        text = template.render(
-            tuple(asked["messages"]), tuple(asked["tools"]), add_generation_prompt=asked["add_generation_prompt"]
-        )
+        text = template.render(**asked)
         return {TEXT: text} if len(text) <= MAX_PROMPT_BYTES else {OUT_OF_MEMORY: ""}
     except LabkitError as error:
         return {REFUSED: error.message}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labkit.chat.render_frames import (
@@ -13,6 +13,7 @@ from labkit.chat.render_frames import (
     OUT_OF_MEMORY,
     PROCESSOR_SECONDS,
     REFUSED,
+    VARIABLES,
     WALL_SECONDS,
     read_frame,
     write_frame,
@@ -36,6 +37,8 @@ class TemplateRenderer:
     def __init__(self) -> None:
         self._process = _start()
         self._template: dict[str, str] = {}
+        self.variables: frozenset[str] = frozenset()
+        """Names that the template reads, beside messages and tools."""
 
     @property
     def source(self) -> str:
@@ -53,6 +56,7 @@ class TemplateRenderer:
             raise InvalidModelFileError(refused, hint="use another file of this model")
         if (stopped := self._stopped(answer)) is not None:
             raise InvalidModelFileError(stopped, hint=_HINT)
+        self.variables = frozenset(answer.get(VARIABLES, ()))
 
     def render(
         self,
@@ -60,8 +64,10 @@ class TemplateRenderer:
         tools: tuple[dict[str, Any], ...] = (),
         *,
         add_generation_prompt: bool = True,
+        continue_final: bool = False,
+        arguments: Mapping[str, Any] | None = None,
     ) -> str:
-        """The prompt. Blocks, for 2 s of processor time at most.
+        """The prompt; see ChatTemplate.render. Blocks, for 2 s of processor time at most.
 
         Raises InvalidRequestError when the template refuses the conversation, and with the code `template_limit` when
         it was stopped.
@@ -69,7 +75,15 @@ class TemplateRenderer:
         if self._process.poll() is not None:  # the last conversation was its end
             self._process = _start()
             self.compile(**self._template)
-        answer = self._ask({"messages": messages, "tools": tools, "add_generation_prompt": add_generation_prompt})
+        answer = self._ask(
+            {
+                "messages": messages,
+                "tools": tools,
+                "add_generation_prompt": add_generation_prompt,
+                "continue_final": continue_final,
+                "arguments": dict(arguments or {}),
+            }
+        )
         if (refused := answer.get(REFUSED)) is not None:
             raise InvalidRequestError(refused, param="messages")
         if (stopped := self._stopped(answer)) is not None:

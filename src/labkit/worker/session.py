@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from labkit.chat.tool_parsers import plain
 from labkit.engine.assemble import AssembledEngine
 from labkit.engine.native.backend import NativeBackend
 from labkit.engine.types import Constraint, EngineConfig, GenerationRequest, TokenEvent
@@ -24,7 +23,6 @@ from labkit.worker.messages import (
     Complete,
     Delta,
     Embed,
-    Generate,
     Generation,
     Pulse,
     Question,
@@ -33,7 +31,9 @@ from labkit.worker.messages import (
     Step,
 )
 from labkit.worker.outbox import Outbox
-from labkit.worker.requests import Requests
+from labkit.worker.reports import Account
+from labkit.worker.requests import Built, Requests
+from labkit.worker.standstill import SHOWS_NODES_SECONDS, SHOWS_STEPS_SECONDS, Standstill
 from labkit.worker.wire import describe_error
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ class Session:
         self._pid = pid
         self._desk = desk
         self._requests = Requests(backend.model)
-        self._answers = Answers(backend.model, outbox.put, render=self._requests.rendered)
+        self._answers = Answers(
+            backend.model, outbox.put, render=self._requests.rendered, chat_format=self._requests.chat_format
+        )
         # Written by the thread that reads requests, and by the outbox's when they end: one dict operation each.
         self._choices: dict[str, Choice] = {}
         self._engine_ids: dict[str, tuple[str, ...]] = {}
@@ -80,14 +82,15 @@ class Session:
     def generate(self, message: Generation) -> None:
         """Start answering. What is wrong with the request comes as its one delta."""
         try:
-            requests = self._build(message)
+            built = self._build(message)
         except LabkitError as error:
             self._outbox.put(Step((Delta(message.request_id, error=describe_error(error)),)))
             return
+        requests = built.requests
         conversation = Conversation(message.request_id, len(requests), len(requests[0].prompt))
         self._engine_ids[message.request_id] = tuple(request.request_id for request in requests)
         for index, request in enumerate(requests):
-            self._choices[request.request_id] = self._choice(message, conversation, index, request)
+            self._choices[request.request_id] = self._choice(message, conversation, index, built)
         if requests[0].constraint is None:
             self._submit(requests)
         else:
@@ -143,22 +146,17 @@ class Session:
                     self._cancel_rest(others)
         return deltas
 
-    def _build(self, message: Generation) -> list[GenerationRequest]:
+    def _build(self, message: Generation) -> Built:
         if isinstance(message, Complete):
-            return completion_requests(self._backend.model, message)
+            return Built(completion_requests(self._backend.model, message))
         return self._requests.build(message)
 
-    def _choice(
-        self, message: Generation, conversation: Conversation, index: int, request: GenerationRequest
-    ) -> Choice:
-        model = self._backend.model
-        if isinstance(message, Generate):
-            parser, echo = self._requests.parser(message), None
-        else:
-            parser, echo = plain.Parser(), Echo(model, message, request.prompt) if message.echo else None
+    def _choice(self, message: Generation, conversation: Conversation, index: int, built: Built) -> Choice:
+        model, request = self._backend.model, built.requests[index]
+        echo = Echo(model, message, request.prompt) if isinstance(message, Complete) and message.echo else None
         piece = partial(model.piece, with_control=request.show_control)
         logprobs = None if request.logprobs is None else HeldLogprobs(piece)
-        return Choice(conversation, parser, index, logprobs, echo)
+        return Choice(conversation, built.reader(), index, logprobs, echo, Account(model, message, request))
 
     def _submit(self, requests: list[GenerationRequest]) -> None:
         for request in requests:
@@ -166,6 +164,7 @@ class Session:
 
     def _compile(self, request_id: str, constraint: Constraint) -> None:
         """Off the engine's loop, which would keep every stream waiting, and off the thread that reads messages."""
+        started = time.monotonic()
         try:
             self._backend.compile_constraint(constraint)
         except Exception as error:  # noqa: BLE001 - whatever it is, the request must end with it
@@ -173,7 +172,14 @@ class Session:
                 requests = self._compiling.pop(request_id, [])
             self._on_step([TokenEvent(request.request_id, error=error) for request in requests])
         else:
+            if (choice := self._any_choice(request_id)) is not None:
+                choice.conversation.constraint_seconds = time.monotonic() - started
             self._hand_over(request_id)
+
+    def _any_choice(self, request_id: str) -> Choice | None:
+        """One that is not over; all of them know of the conversation."""
+        choices = (self._choices.get(engine_id) for engine_id in self._engine_ids.get(request_id, ()))
+        return next((choice for choice in choices if choice is not None), None)
 
     def _hand_over(self, request_id: str) -> None:
         with self._handing_over:
@@ -203,6 +209,7 @@ class Session:
             adapters=adapters,
             capabilities=(*self._written, *self._desk.capabilities),
             vector_size=self._desk.vector_size,
+            chat_format=self._requests.chat_format,
         )
 
     @property
@@ -211,10 +218,13 @@ class Session:
         return ("chat", "completions") if self._requests.has_template else ("completions",)
 
     def _beat(self) -> None:
+        backend = self._backend
+        standstill = Standstill(SHOWS_STEPS_SECONDS if backend.num_nodes is None else SHOWS_NODES_SECONDS)
         while self._engine.is_alive:
             stats = self._engine.stats()
-            age = time.monotonic() - stats.last_step if stats.num_running else 0.0
+            is_busy = stats.num_running + stats.num_waiting > 0
+            age = standstill.look((stats.last_step, backend.num_nodes), is_busy=is_busy, now=time.monotonic())
             single, many = self._backend.threads.chosen
             figures = asdict(stats) | {"num_threads": single, "num_threads_prefill": many}
-            self._outbox.put(Pulse(stats.num_running, stats.num_waiting, age, figures))
+            self._outbox.put(Pulse(stats.num_running, stats.num_waiting, age, figures, standstill.is_stuck))
             time.sleep(PULSE_SECONDS)
