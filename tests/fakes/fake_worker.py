@@ -1,7 +1,7 @@
 """A worker without a model: a real process that speaks the protocol, slow, failing or dying on demand.
 
-`python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "slow-load",
-"garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
+`python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "lazy",
+"slow-load", "garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
 "tool", "think", "stop here", "... asked", "late-error 3", "flood", "silent", "state"; anything else is said back word
 by word.
 A text completion is its prompt said back likewise; `fake_tokenizer.py` answers questions, a character being a token.
@@ -48,9 +48,16 @@ def asked(request: Generate) -> dict:
         name: getattr(request, name)
         for name in (
             "messages", "tools", "tool_choice", "parallel_tool_calls", "response_schema", "reasoning_effort",
-            "sampling", "max_tokens", "stop", "logprobs", "continue_final", "lane",
+            "template_arguments", "sampling", "max_tokens", "stop", "logprobs", "continue_final", "lane",
         )
     }  # fmt: skip
+
+
+def report(request: Generate, num_tokens: int) -> Report:
+    """What a worker tells of itself; its prompt is what the request said last."""
+    cause = "max_tokens" if num_tokens == request.max_tokens else "end_of_generation"
+    said = request.prompt if isinstance(request, Complete) else request.messages[-1]["content"]
+    return Report(stop_cause=cause, prompt=str(said) if request.tell_prompt else None)
 
 
 class FakeWorker:
@@ -84,6 +91,8 @@ class FakeWorker:
             self.frames_out.write(b"\xff\xff\xff\xff nonsense")
             self.frames_out.flush()
             time.sleep(60)
+        if "lazy" in stem:
+            time.sleep(0.5)
         if "slow-load" in stem:
             time.sleep(30)
         self.send(
@@ -138,6 +147,8 @@ class FakeWorker:
         elif text == "silent":
             gone.wait()
             self.end(request, finish_reason="cancelled")
+        elif text == "tenant":
+            self.say(request, [request.tenant], gone)
         elif text == "error":
             self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
         elif text == "full":
@@ -190,6 +201,7 @@ class FakeWorker:
             request, finish_reason="length" if num_tokens == request.max_tokens else "stop",
             usage=Usage(prompt_tokens=10, completion_tokens=num_tokens, cached_tokens=4),
             timings=Timings(queue_seconds=0.001, prefill_seconds=0.01, decode_seconds=time.monotonic() - started),
+            report=report(request, num_tokens),
         )  # fmt: skip
 
     def end(self, request: Generate, **last) -> None:

@@ -41,10 +41,12 @@ class AccessMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         observation: Observation = scope["state"]["observation"]
+        presented = presented_keys(Headers(scope=scope))
         try:
-            key = None if scope["path"] in PUBLIC_PATHS else self._gate.identify(presented_keys(Headers(scope=scope)))
+            key = None if scope["path"] in PUBLIC_PATHS else self._gate.identify(presented)
         except AuthenticationError as error:
-            await self._hold_back(observation.caller.address)
+            if presented:  # who shows nothing guesses nothing
+                await self._hold_back(observation.caller.address)
             await _refuse(error, scope, receive, send)
             return
         if key is None:

@@ -38,7 +38,8 @@ def open_access(policy: AccessPolicy, host: str) -> Generator[Access, None, None
     if not is_loopback(host) and not keys:
         raise RefusedError(
             f"binding to {host} opens the endpoint to other machines, and there is no API key yet",
-            hint="make one with: labkit keys create NAME, or leave --host out",
+            hint="make one with: labkit keys create NAME; or leave --host out, and reach it through a tunnel: "
+            "ssh -L 8642:127.0.0.1:8642 HOST",
         )
     ledger = Ledger(policy.ledger_path, policy.keep_usage_days) if policy.ledger_path else None
     try:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from labkit.api.access import allowed_models, require_allowed
 from labkit.api.backend import ChatBackend, ModelCard
 from labkit.api.named_model import card_of
 
@@ -12,15 +13,16 @@ router = APIRouter()
 
 @router.get("/v1/models")
 async def list_models(request: Request) -> dict[str, Any]:
-    """All of them, in the order they were named."""
+    """All of them that the caller may use, in the order they were named."""
     backend: ChatBackend = request.app.state.backend
-    return {"object": "list", "data": [model_object(card) for card in backend.models()]}
+    return {"object": "list", "data": [model_object(card) for card in allowed_models(request, backend.models())]}
 
 
 @router.get("/v1/models/{name:path}")
 async def get_model(name: str, request: Request) -> dict[str, Any]:
     """One of them. Raises ModelNotFoundError with the nearest names."""
     backend: ChatBackend = request.app.state.backend
+    require_allowed(request, name)
     return model_object(card_of(backend, name))
 
 
