@@ -157,6 +157,8 @@ class FakeWorker:
             scripts[text](request)
         elif text.endswith("asked"):
             self.say(request, [json.dumps(msgspec.to_builtins(asked(request)))], gone)
+        elif text == "adapters":
+            self.say(request, [f"{use.name}={use.scale}" for use in request.adapters] or [""], gone)
         elif text == "state":
             state = {
                 "running": [key for key in self.running if key != request.request_id],

@@ -73,12 +73,15 @@ class ModelStats:
     """What a model's worker last said of itself; a second old at most while it is ready.
 
     `engine` has the fields of `labkit.engine.stats.EngineStats`, counters since the worker's start among them;
-    `pid` is the worker's, None where there is none.
+    `pid` is the worker's, None where there is none; `num_loads` and `num_evictions` (unloaded for another model, or for
+    want of requests) are counted since the endpoint's start.
     """
 
     health: ModelHealth
     engine: dict[str, Any]
     pid: int | None = None
+    num_loads: int = 0
+    num_evictions: int = 0
 
 
 class ChatBackend(Protocol):

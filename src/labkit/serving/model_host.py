@@ -33,6 +33,7 @@ class ModelHost:
         leaving: what unloads it now.
         room: told "load" or "refuse" when it is wanted.
         ready: what its worker said when it was loaded the last time.
+        num_loads, num_evictions: how often it was loaded, and unloaded for another model or for want of requests.
     """
 
     def __init__(self, model: ServedModel, plan: EndpointPlan) -> None:
@@ -47,6 +48,7 @@ class ModelHost:
         self.num_waiting = 0
         self.last_used = 0.0
         self.loaded_at: float | None = None
+        self.num_loads = self.num_evictions = 0
         self.leaves_when_idle = False
         self.bringing: asyncio.Task[Supervisor] | None = None
         self.leaving: asyncio.Task[None] | None = None
@@ -120,8 +122,8 @@ class ModelHost:
 
     def stats(self, now: float) -> ModelStats:
         """Figures of its worker's last pulse; none while it is not loaded."""
-        engine = self.supervisor.stats().engine if self.supervisor else {}
-        return ModelStats(self.health(now), engine)
+        engine, pid = ({}, None) if self.supervisor is None else (self.supervisor.stats().engine, self.supervisor.pid)
+        return ModelStats(self.health(now), engine, pid, self.num_loads, self.num_evictions)
 
     def cards(self, aliases: tuple[str, ...] = ()) -> tuple[ModelCard, ...]:
         """What clients may know of it, and of each of its adapters."""

@@ -87,15 +87,21 @@ class LabkitSeries:
 def _models(stats: Mapping[str, ModelStats]) -> Iterator[Metric]:
     state = GaugeMetricFamily("labkit_model_state", "1 for the state a model is in.", labels=("model", "state"))
     restarts = CounterMetricFamily("labkit_worker_restarts", "Times a worker was restarted.", labels=("model",))
+    loads = CounterMetricFamily("labkit_model_loads", "Times a model was loaded.", labels=("model",))
+    evictions = CounterMetricFamily(
+        "labkit_model_evictions", "Times it was unloaded for another, or because nobody asked.", labels=("model",)
+    )
     age = GaugeMetricFamily("labkit_last_step_age_seconds", "Age of a busy engine's last step.", labels=("model",))
     for model, found in stats.items():
         health = found.health
         for name in get_args(ModelState):
             state.add_metric((model, name), float(name == health.state))
         restarts.add_metric((model,), health.num_restarts)
+        loads.add_metric((model,), found.num_loads)
+        evictions.add_metric((model,), found.num_evictions)
         if health.last_step_age_seconds is not None:
             age.add_metric((model,), health.last_step_age_seconds)
-    yield from (state, restarts, age)
+    yield from (state, restarts, loads, evictions, age)
 
 
 def _engines(stats: Mapping[str, ModelStats]) -> Iterator[Metric]:
