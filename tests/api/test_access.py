@@ -311,3 +311,27 @@ def test_the_figures_of_a_budget_are_written_as_openai_does():
     }
     spans = {0.02: "20ms", 1: "1s", 59.9994: "59.999s", 90: "1m30s", 86399.6: "24h0m0s", 3600: "1h0m0s"}
     assert {seconds: _duration(seconds) for seconds in spans} == spans
+
+
+def test_a_key_does_not_see_another_key_s_stored_responses(http, make_key):
+    (_, mine), (_, other) = make_key(tenant="team"), make_key(tenant="team")
+    made = http.post("/v1/responses", json={"model": "echo", "input": "secret"}, headers=mine).json()
+    path = f"/v1/responses/{made['id']}"
+    assert http.get(path, headers=mine).json() == made
+    for answer in (
+        http.get(path, headers=other),
+        http.get(f"{path}/input_items", headers=other),
+        http.delete(path, headers=other),
+        http.post(f"{path}/cancel", json={}, headers=other),
+    ):
+        assert answer.status_code == 404
+    for body_of_other in (
+        {"model": "echo", "input": "x", "previous_response_id": made["id"]},
+        {"model": "echo", "input": [{"type": "item_reference", "id": made["output"][0]["id"]}]},
+    ):
+        answer = http.post("/v1/responses", json=body_of_other, headers=other)
+        assert (answer.status_code, "secret" in answer.text) == (400, False)
+    assert http.get(path, headers=mine).status_code == 200
+    assert http.post(
+        "/v1/messages", json=body("x", max_tokens=5), headers={"x-api-key": mine["authorization"][7:]}
+    ).is_success

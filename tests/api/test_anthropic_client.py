@@ -179,24 +179,28 @@ def test_tool_choice_reaches_the_worker(client, choice, expected):
     assert (asked["tool_choice"], asked["parallel_tool_calls"]) == expected
 
 
+ALLOWED = {"enable_thinking": True, "thinking": True}
+
+
 @pytest.mark.parametrize(
-    ("fields", "effort"),
+    ("fields", "effort", "said"),
     [
-        ({}, None),
-        ({"thinking": {"type": "disabled"}}, "none"),
-        ({"thinking": {"type": "adaptive"}}, None),
-        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "low"),
-        ({"thinking": {"type": "enabled", "budget_tokens": 9000}}, "medium"),
-        ({"thinking": {"type": "enabled", "budget_tokens": 50000}}, "high"),
-        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}, "xhigh"),
-        ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, "none"),
+        ({}, None, {}),
+        ({"thinking": {"type": "disabled"}}, "none", {}),
+        ({"thinking": {"type": "adaptive"}}, None, ALLOWED),
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, None, ALLOWED | {"reasoning_effort": "low"}),
+        ({"thinking": {"type": "enabled", "budget_tokens": 9000}}, None, ALLOWED | {"reasoning_effort": "medium"}),
+        ({"thinking": {"type": "enabled", "budget_tokens": 50000}}, None, ALLOWED | {"reasoning_effort": "high"}),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}, "xhigh", ALLOWED),
+        ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, "none", {}),
     ],
 )
-def test_thinking_is_an_effort(client, fields, effort):
+def test_thinking_is_turned_off_by_order_and_on_by_leave(client, fields, effort, said):
     raw = client.with_raw_response.create(
         model="echo", max_tokens=60000, messages=[{"role": "user", "content": "asked"}], timeout=30, **fields
     )
-    assert seen(raw.parse())["reasoning_effort"] == effort
+    asked = seen(raw.parse())
+    assert (asked["reasoning_effort"], asked["template_arguments"]) == (effort, said)
     has_budget = "budget_tokens" in fields.get("thinking", {})
     assert raw.headers.get("x-labkit-ignored") == ("thinking.budget_tokens" if has_budget else None)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from labkit.errors import NotReadyError
 from labkit.worker.messages import Delta, LogprobEntry
 
 BlockKind = Literal["reasoning", "text", "tool_call"]
@@ -49,9 +48,7 @@ class Blocks:
         return self._open if self._open is not None and self._open.kind == "text" else None
 
     def feed(self, delta: Delta) -> list[News]:
-        """What `delta` means, in the order in which a reader is told. Raises NotReadyError for an answer cut short."""
-        if delta.finish_reason == "cancelled":
-            raise NotReadyError("the model was stopped before its answer was complete", hint="ask again")
+        """What `delta` means, in the order in which a reader is told."""
         news: list[News] = []
         if delta.reasoning:
             news += self._more("reasoning", delta.reasoning)

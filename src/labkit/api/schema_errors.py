@@ -7,6 +7,9 @@ from labkit.errors import InvalidRequestError
 # What pydantic puts into a location for a branch of a union: the caller never wrote it.
 _BRANCHES = frozenset({"str", "int", "float", "bool", "list", "dict", "literal", "constrained"})
 
+# Where pydantic's own words name a class of ours.
+_SAID = {"model_type": "Input should be an object", "model_attributes_type": "Input should be an object"}
+
 
 def explained(error: ValidationError) -> InvalidRequestError:
     """The first problem in the caller's own terms: where, and what is wrong with it.
@@ -18,7 +21,8 @@ def explained(error: ValidationError) -> InvalidRequestError:
     place = max((one for one in places if one.startswith(places[0])), key=len)
     found = problems[places.index(place)]
     code = "missing_required_parameter" if found["type"] == "missing" else "invalid_value"
-    message = f"{place} is missing" if found["type"] == "missing" else f"{place}: {found['msg']}"
+    what = _SAID.get(found["type"], found["msg"])
+    message = f"{place} is missing" if found["type"] == "missing" else f"{place}: {what}"
     return InvalidRequestError(message, param=place or None, code=code)
 
 

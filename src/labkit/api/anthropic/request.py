@@ -16,7 +16,6 @@ from labkit.api.schemas.messages import CountBody, MessagesBody, ToolChoice
 from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
 from labkit.worker.messages import Generate, Render
-from labkit.worker.values import ReasoningEffort
 
 REFUSED: Mapping[str, tuple[Any, ...]] = {
     "container": (),
@@ -30,7 +29,9 @@ _INSTEAD = {
     "inference_geo": "every answer is made on the machine that this endpoint runs on",
 }
 # A budget of thinking is given to models as the effort it is about: below each of these.
-_EFFORTS: tuple[tuple[int, ReasoningEffort], ...] = ((4096, "low"), (16384, "medium"))
+_EFFORTS = ((4096, "low"), (16384, "medium"))
+# What templates call it. One that reads neither is of a model that does not think, or always does.
+_ALLOWED: Mapping[str, Any] = {"enable_thinking": True, "thinking": True}
 _GIVEN = (frozenset(MessagesBody.model_fields) | frozenset(REFUSED)) - {"model", "messages", "system"}
 
 
@@ -73,9 +74,9 @@ def parse_count(body: dict[str, Any], request_id: str, *, strict: bool = False) 
         request_id,
         messages=chat_messages(parsed),
         tools=() if choice == "none" else tools,
-        reasoning_effort=_effort(parsed),
         continue_final=continues(parsed),
         add_generation_prompt=not continues(parsed),
+        **_reasoning(parsed),
     )
     return parsed.model, render, ignored
 
@@ -113,8 +114,8 @@ def _generate(body: MessagesBody, request_id: str, stops: tuple[str, ...]) -> Ge
         tool_choice=choice,
         parallel_tool_calls=not (body.tool_choice and body.tool_choice.disable_parallel_tool_use),
         response_schema=_schema(body),
-        reasoning_effort=_effort(body),
         continue_final=continues(body),
+        **_reasoning(body),
         sampling=_sampling(body),
         max_tokens=body.max_tokens,
         stop=stops,
@@ -153,19 +154,27 @@ def _schema(body: CountBody) -> dict[str, Any] | None:
     return wanted.schema_ if wanted else None
 
 
-def _effort(body: CountBody) -> ReasoningEffort | None:
-    """How much to think; None leaves it to the model's own template."""
+def _reasoning(body: CountBody) -> dict[str, Any]:
+    """What is said about thinking; nothing leaves it to the model's own template.
+
+    To turn it off, or to name an effort, is an order: a model that cannot obey refuses. To allow it is not: templates
+    that know a word for it are told, and the others need none.
+    """
     thinking = body.thinking
     if thinking is not None and thinking.type == "disabled":
-        return "none"
+        return {"reasoning_effort": "none"}
+    said: dict[str, Any] = {}
     if body.output_config is not None and body.output_config.effort is not None:
-        return body.output_config.effort
-    if thinking is None or thinking.budget_tokens is None:
-        return None
-    for below, effort in _EFFORTS:
-        if thinking.budget_tokens < below:
-            return effort
-    return "high"
+        said["reasoning_effort"] = body.output_config.effort
+    if thinking is not None:
+        said["template_arguments"] = dict(_ALLOWED)
+        if thinking.budget_tokens is not None and not said.get("reasoning_effort"):
+            said["template_arguments"]["reasoning_effort"] = _effort_for(thinking.budget_tokens)
+    return said
+
+
+def _effort_for(budget_tokens: int) -> str:
+    return next((effort for below, effort in _EFFORTS if budget_tokens < below), "high")
 
 
 def _check_budget(body: MessagesBody) -> None:

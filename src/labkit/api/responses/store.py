@@ -79,6 +79,8 @@ class ResponseStore:
         )
         if stored.size > self._limits.bytes:
             return
+        if response["id"] in self._shelves.get(owner, {}):
+            self._remove(owner, response["id"])
         self._shelves.setdefault(owner, OrderedDict())[response["id"]] = stored
         self._sizes[owner] = self._sizes.get(owner, 0) + stored.size
         self._make_room()

@@ -7,7 +7,7 @@ from pydantic import Field
 from labkit.api.schemas.generation import MAX_TOP_LOGPROBS, GenerationBody, ModelName, Part, TokenLimit
 from labkit.worker.values import ReasoningEffort
 
-MAX_TOOLS = 128
+MAX_TOOLS = 512
 
 
 class TextPart(Part):

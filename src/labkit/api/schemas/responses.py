@@ -131,7 +131,18 @@ class AllowedFlatTools(Part):
     tools: Annotated[list[NamedFlatTool], Field(min_length=1, max_length=MAX_TOOLS)]
 
 
-FlatToolChoice = Literal["none", "auto", "required"] | NamedFlatTool | AllowedFlatTools
+def _choice_tag(choice: object) -> str:
+    if isinstance(choice, str):
+        return "Word"
+    kind = choice.get("type") if isinstance(choice, Mapping) else getattr(choice, "type", None)
+    return "Allowed" if kind == "allowed_tools" else "Named"
+
+
+FlatToolChoice = (
+    Annotated[Literal["none", "auto", "required"], Tag("Word")]
+    | Annotated[NamedFlatTool, Tag("Named")]
+    | Annotated[AllowedFlatTools, Tag("Allowed")]
+)
 
 
 class TextFormat(Part):
@@ -169,7 +180,7 @@ class ConversationBody(Part):
     instructions: str | None = None
     previous_response_id: _Id | None = None
     tools: Annotated[list[FlatTool], Field(max_length=MAX_TOOLS)] | None = None
-    tool_choice: FlatToolChoice | None = None
+    tool_choice: Annotated[FlatToolChoice, Discriminator(_choice_tag)] | None = None
     parallel_tool_calls: bool | None = None
     text: TextOptions | None = None
     reasoning: ReasoningOptions | None = None
