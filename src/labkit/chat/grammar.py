@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.chat.closing import closed
+
 Spell = Callable[[str], Sequence[str | int]]
 """A text as a vocabulary has it: the ids of its markers, and the text between them."""
 FREE = "TEXT"
@@ -34,9 +36,8 @@ class Function:
     def of(cls, tool: dict[str, Any], *, is_held: bool) -> "Function":
         """From an OpenAI tool definition; one without parameters has none."""
         function = tool["function"]
-        return cls(
-            function["name"], function.get("parameters") or _NOTHING, is_held, is_strict=bool(function.get("strict"))
-        )
+        schema = closed(function.get("parameters") or _NOTHING)
+        return cls(function["name"], schema, is_held, is_strict=bool(function.get("strict")))
 
     @property
     def language(self) -> dict[str, Any]:
