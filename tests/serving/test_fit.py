@@ -4,8 +4,8 @@ from fakes.embedding_models import write_tiny_bert
 from labkit.engine.types import EngineConfig
 from labkit.errors import InsufficientMemoryError
 from labkit.estimate import Device, Machine
-from labkit.serving.fit import require_all, require_fit
 from labkit.serving import find_model
+from labkit.serving.fit import require_all, require_fit
 from labkit.settings import load_settings
 from labkit.units import GIB, MIB
 

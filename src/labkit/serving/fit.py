@@ -82,9 +82,8 @@ def too_large(model: ServedModel, engine: EngineConfig, largest_bytes: int, stay
     try:
         _require([model], engine, Machine(budget), lambda model, _: model.estimate or estimate(model, engine))
     except InsufficientMemoryError as error:
-        if staying:
-            error.message += f" beside what stays loaded ({', '.join(staying)})"
-        return error
+        beside = f" beside what stays loaded ({', '.join(staying)})" if staying else ""
+        return InsufficientMemoryError(error.message + beside, hint=error.hint)
     need = render_bytes(memory_of(model, engine))
     return InsufficientMemoryError(f"{model.ref.name} needs {need}, {render_bytes(budget)} can be free")
 

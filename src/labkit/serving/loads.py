@@ -200,7 +200,10 @@ class Loads:
         known = host.model.estimate
         if known is not None and known.trust == _NATIVE:
             return False
-        exact = estimate(host.model, self._plan.engine, natively=True)
+        try:
+            exact = estimate(host.model, self._plan.engine, natively=True)
+        except LabkitError:  # it cannot be sized; loading it would say why
+            return False
         if exact.trust != _NATIVE or exact.memory is None:
             return False
         host.model = dataclasses.replace(host.model, estimate=exact)
@@ -212,6 +215,7 @@ class Loads:
         try:
             host.ready = await supervisor.start()
             host.state, host.loaded_at, host.last_used = "loaded", time.time(), _now()
+            host.num_loads += 1
             host.breaker.forget()
             return supervisor
         except LabkitError as error:
@@ -255,6 +259,7 @@ class Loads:
             return
         for name in decision.unload:
             _logger.info("%s is unloaded to make room", name)
+            hosts[name].num_evictions += 1
             self._leave(hosts[name])
 
     def _tell(self, host: ModelHost, answer: str) -> None:
@@ -303,6 +308,7 @@ class Loads:
         for host in self._hosts():
             if host.name in names:
                 _logger.info("%s is unloaded: nobody asked for it", host.name)
+                host.num_evictions += 1
                 self._leave(host)
         self._schedule()
 
