@@ -9,6 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Literal
 
+from labkit.access.redaction import SafeFormatter, without_keys
 from labkit.units import MIB
 
 MAX_LOG_BYTES = 4 * MIB
@@ -117,12 +118,12 @@ class _BoundedFile(logging.Handler):
         super().close()
 
 
-class _Text(logging.Formatter):
+class _Text(SafeFormatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-class _JsonLines(logging.Formatter):
+class _JsonLines(SafeFormatter):
     """One object a line; a request's facts (`record.request`) stand in it by their names."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -134,7 +135,7 @@ class _JsonLines(logging.Formatter):
             "logger": record.name,
         }
         facts = getattr(record, "request", None)
-        line |= {"message": record.getMessage()} if facts is None else facts
+        line |= {"message": without_keys(record.getMessage())} if facts is None else facts
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from labkit.errors import LabkitError
 from labkit.worker.embedding_session import EmbeddingSession
 from labkit.worker.loading import open_session
+from labkit.worker.log_lines import write_log_lines
 from labkit.worker.messages import Cancel, Complete, Embed, Generate, LoadFailed, Question, Rerank
 from labkit.worker.options import add_options, config_of
 from labkit.worker.outbox import Outbox
@@ -36,14 +37,11 @@ SWITCH_SECONDS = 0.001
 def main() -> int:
     """Load, announce, answer until stdin ends. Returns the exit code."""
     arguments = _arguments()
-    logging.basicConfig(
-        level=os.environ.get("LABKIT_LOG_LEVEL", "WARNING").upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    write_log_lines()
     sys.setswitchinterval(SWITCH_SECONDS)
     frames_in, frames_out = _claim_pipes()
     _follow_the_front()
+    _leave_no_core()
     outbox = Outbox(frames_out)
     outbox.start()
     config = config_of(arguments)
@@ -99,6 +97,14 @@ def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     frames_out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return frames_in, frames_out
+
+
+def _leave_no_core() -> None:
+    """A crash must not write what clients sent, and gigabytes of weights, into a file."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _follow_the_front() -> None:
