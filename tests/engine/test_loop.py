@@ -7,7 +7,7 @@ import pytest
 
 from fakes.desk import Desk
 from fakes.proposals import FixedProposals, GuessingProposals
-from labkit.engine.loop import MIN_CHUNK_TOKENS
+from labkit.engine.pacing import MIN_CHUNK_TOKENS
 from labkit.engine.types import AdapterUse, GenerationRequest
 from labkit.errors import ForwardError, InvalidRequestError, QueueFullError
 

@@ -67,3 +67,8 @@ def cache_budget(config: EngineConfig, *, on_accelerator: bool, forks_anywhere: 
     if device is None and host and forks_anywhere and not on_accelerator:
         device = 0
     return CacheBudget(device, host)
+
+
+def cells_of_budget(budget_bytes: int | None, cell_bytes: int) -> int | None:
+    """KV cells that a budget pays for; None where nothing bounds them."""
+    return None if budget_bytes is None or not cell_bytes else budget_bytes // cell_bytes

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from labkit.engine.audit import Auditor
+from labkit.engine.capacity import cells_of_budget
 from labkit.engine.company import Companions
 from labkit.engine.core.backend import Backend
 from labkit.engine.core.cost import CostModel
@@ -14,10 +14,11 @@ from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.core.sequence import Sequence
 from labkit.engine.gate import Gate
+from labkit.engine.pacing import prefill_tokens, worth_interrupting
 from labkit.engine.proposals import Proposals
 from labkit.engine.sampling import sample_span
 from labkit.engine.slower_tiers import SlowerTiers
-from labkit.engine.stats import Counters, EngineStats
+from labkit.engine.stats import Counters, EngineStats, snapshot
 from labkit.engine.stream import Sampled, Stream
 from labkit.engine.types import AdapterUse, EngineConfig, GenerationRequest, TokenEvent
 from labkit.errors import (
@@ -28,11 +29,6 @@ from labkit.errors import (
 )
 
 logger = logging.getLogger(__name__)
-
-MIN_CHUNK_TOKENS = 128
-"""Smaller prompt chunks cost more in repeated reading of the weights than they give to running streams."""
-LONG_FORWARD_SECONDS = 0.2
-"""A cancelled prompt interrupts a forward that is expected to take longer."""
 
 
 class Loop:
@@ -60,7 +56,7 @@ class Loop:
             KvCache(
                 num_slots=backend.num_slots,
                 num_cells=backend.context_tokens,
-                cached_cells=_cells_of_budget(config.cache_bytes, backend.cell_bytes),
+                cached_cells=cells_of_budget(config.cache_bytes, backend.cell_bytes),
                 forks_anywhere=backend.forks_anywhere,
                 saves=tiers is not None,
             ),
@@ -97,20 +93,7 @@ class Loop:
 
     def stats(self) -> EngineStats:
         """A snapshot, from any thread."""
-        scheduler, cache = self._scheduler, self._scheduler.cache
-        used = cache.tree.num_cells
-        running = min(sum(sequence.num_computed for sequence in list(scheduler.running)), used)
-        return EngineStats(
-            num_running=len(scheduler.running),
-            num_waiting=len(scheduler.waiting),
-            last_step=self._last_step,
-            num_cells=cache.num_cells,
-            running_cells=running,
-            cached_cells=used - running,
-            cached_slots=cache.num_cached_slots,
-            forks="anywhere" if cache.forks_anywhere else "whole",
-            counters=replace(self._counters),
-        )
+        return snapshot(self._scheduler, self._counters, self._last_step)
 
     def check_integrity(self) -> None:
         """Raise RuntimeError when slots or cells do not add up. For tests."""
@@ -230,14 +213,13 @@ class Loop:
         return self._scheduler.plan(adapters, tokens, only=only)
 
     def _prefill_tokens(self, adapters: tuple[AdapterUse, ...]) -> int:
-        """Prompt tokens of the next forward, so that running streams, also those of other adapters, keep their pace."""
-        streams = [sequence for sequence in self._scheduler.running if sequence.phase == "decode"]
-        most = self._backend.batch_tokens
-        if not streams:
-            return most
-        decoding = sum(sequence.request.adapters == adapters for sequence in streams)
-        least = min(MIN_CHUNK_TOKENS + decoding, most)
-        return self._cost.tokens_within(self._config.itl_target_seconds, at_least=least, at_most=most) - decoding
+        return prefill_tokens(
+            self._scheduler.running,
+            adapters,
+            self._cost,
+            batch_tokens=self._backend.batch_tokens,
+            itl_target_seconds=self._config.itl_target_seconds,
+        )
 
     def _propose(self, proposals: Proposals, adapters: tuple[AdapterUse, ...]) -> None:
         decoding = [
@@ -263,7 +245,7 @@ class Loop:
     # Forward
 
     def _forward(self, plan: BatchPlan) -> bool:
-        self._interruptible = self._worth_interrupting(plan)
+        self._interruptible = worth_interrupting(plan, self._cost, can_rewind=self._backend.can_rewind)
         started = self._clock()
         try:
             self._backend.forward(plan)
@@ -277,15 +259,6 @@ class Loop:
         self._counters.num_sequences += len(plan.spans)
         self._companions.note([span.sequence for span in plan.spans])
         return True
-
-    def _worth_interrupting(self, plan: BatchPlan) -> frozenset[str]:
-        """The prompts of a long forward. Not where others would lose all they have, not only this forward's part."""
-        expected = self._cost.seconds(plan.num_tokens)
-        is_short = expected is not None and expected <= LONG_FORWARD_SECONDS
-        if is_short or not (self._backend.can_rewind or len(plan.spans) == 1):
-            return frozenset()
-        prompts = (span.sequence for span in plan.spans if span.sequence.phase == "prefill")
-        return frozenset(sequence.request.request_id for sequence in prompts)
 
     def _take_back(self, plan: BatchPlan, error: NativeError) -> None:
         """Undo what a failed forward may have written. One sequence may fail by it, never all.
@@ -424,7 +397,3 @@ class Loop:
         self._backend.close(request_id)
         if self._proposals is not None:
             self._proposals.forget(sequence)
-
-
-def _cells_of_budget(budget_bytes: int | None, cell_bytes: int) -> int | None:
-    return None if budget_bytes is None or not cell_bytes else budget_bytes // cell_bytes

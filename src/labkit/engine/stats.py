@@ -1,7 +1,8 @@
 """What the engine has done and holds: counters that the loop owns, and snapshots for everybody else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from labkit.engine.core.scheduler import Scheduler
 from labkit.engine.types import CacheTier
 
 
@@ -64,3 +65,21 @@ class EngineStats:
     cached_slots: int = 0
     forks: str = "anywhere"
     counters: Counters | None = None
+
+
+def snapshot(scheduler: Scheduler, counters: Counters, last_step: float) -> EngineStats:
+    """What is so now. Any thread may ask; taken in mid-step it may be a step old."""
+    cache = scheduler.cache
+    used = cache.tree.num_cells
+    running = min(sum(sequence.num_computed for sequence in list(scheduler.running)), used)
+    return EngineStats(
+        num_running=len(scheduler.running),
+        num_waiting=len(scheduler.waiting),
+        last_step=last_step,
+        num_cells=cache.num_cells,
+        running_cells=running,
+        cached_cells=used - running,
+        cached_slots=cache.num_cached_slots,
+        forks="anywhere" if cache.forks_anywhere else "whole",
+        counters=replace(counters),
+    )

@@ -311,13 +311,20 @@ class Supervisor:
             self._process.send_soon(Cancel(delta.request_id))
 
     async def _watch(self, process: WorkerProcess) -> None:
-        """Kill the worker when it loads for too long or gives no sign of life. Busy is not dead: it pulses."""
+        """Kill the worker when it loads for too long, gives no sign of life, or says that it is stuck.
+
+        Busy is not dead: it pulses, and its pulse tells work from standing still.
+        """
         clock = asyncio.get_running_loop().time
+        self._pulse = Pulse(num_running=0, num_waiting=0, last_step_age_seconds=0.0)
         self._last_sign = clock()
         while True:
             await asyncio.sleep(1.0)
             if file_size(self._plan.log_path) > MAX_LOG_BYTES:
                 await asyncio.to_thread(bound_log, self._plan.log_path)
+            if self._pulse.is_stuck:
+                process.kill(f"had computed nothing for {self._pulse.last_step_age_seconds:.0f} s and was killed")
+                return
             if self._silence(clock()) <= 0:
                 continue
             await asyncio.sleep(1.0)  # if this loop was held up itself, its pulses are read now

@@ -11,6 +11,7 @@ from labkit.worker.answers import Answers
 from labkit.worker.embedding_desk import EmbeddingDesk
 from labkit.worker.messages import Delta, Embed, Generate, Generation, Pulse, Question, Ready, Rerank, Step
 from labkit.worker.outbox import Outbox
+from labkit.worker.standstill import SHOWS_NODES_SECONDS, SHOWS_STEPS_SECONDS, Standstill
 from labkit.worker.wire import describe_error
 
 PULSE_SECONDS = 1.0
@@ -89,8 +90,11 @@ class EmbeddingSession:
         )
 
     def _beat(self) -> None:
+        backend = self._backend
+        standstill = Standstill(SHOWS_STEPS_SECONDS if backend.num_nodes is None else SHOWS_NODES_SECONDS)
         while self._desk.is_alive:
             stats = self._desk.stats()
-            age = time.monotonic() - stats.last_step if stats.num_running else 0.0
-            self._outbox.put(Pulse(stats.num_running, 0, age))
+            progress = stats.last_step, backend.num_nodes
+            age = standstill.look(progress, is_busy=stats.num_running > 0, now=time.monotonic())
+            self._outbox.put(Pulse(stats.num_running, 0, age, is_stuck=standstill.is_stuck))
             time.sleep(PULSE_SECONDS)

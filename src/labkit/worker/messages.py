@@ -310,13 +310,15 @@ class Step(Message, frozen=True, array_like=True, tag=True):
 class Pulse(Message, frozen=True, array_like=True, tag=True):
     """Sign of life, every second: the age of the last step says whether a busy engine still moves.
 
-    `engine` holds the engine's own statistics, by their names there.
+    `engine` holds the engine's own statistics, by their names there. `is_stuck`: the engine has not moved for longer
+    than any work takes, and will not; busy is not stuck.
     """
 
     num_running: int
     num_waiting: int
     last_step_age_seconds: float
     engine: dict[str, Any] = field(default_factory=dict)
+    is_stuck: bool = False
 
 
 Generation = Generate | Complete

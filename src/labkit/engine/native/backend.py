@@ -126,6 +126,11 @@ class NativeBackend:
         """See Backend.can_rewind."""
         return self.context.cells.can_rewind
 
+    @property
+    def num_nodes(self) -> int | None:
+        """Graph nodes that the running forward has computed, None where that cannot be seen. Any thread may ask."""
+        return None if self.on_accelerator else self.context.num_nodes
+
     def prepare(self) -> None:
         """Empty the context, and choose the number of threads, unless the caller did.
 

@@ -144,6 +144,14 @@ class NativeContext:
         """End the running forward at its next graph node, where the device allows. Any thread may call."""
         self.interrupts.set()
 
+    @property
+    def num_nodes(self) -> int | None:
+        """Graph nodes of the running or last forward; None where that is not known before its end. Any thread may ask.
+
+        What runs on an accelerator shows nothing of itself.
+        """
+        return self.interrupts.num_nodes if self.interrupts.counts else None
+
     def forward(self) -> None:
         """Evaluate what is in `batch`. Blocks; releases the GIL meanwhile.
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from labkit.engine.capacity import MAX_SLOTS
 from labkit.engine.native.batch import NativeBatch
+from labkit.engine.native.interrupt import InterruptFlag
 from labkit.engine.native.library import set_params
 from labkit.engine.native.model import NativeModel
 from labkit.errors import ForwardError, ModelLoadError
@@ -66,6 +67,8 @@ class NativeEmbeddingContext:
             llama_cpp.llama_free(self._pointer)
             self._pointer = self._open(whole=True, num_threads=num_threads)
             self._memory = llama_cpp.llama_get_memory(self._pointer)
+        self.interrupts = InterruptFlag()
+        self.interrupts.install(self._pointer)
         self._model.acquire_context()  # a model freed before its context ends the process
         self._capacity: int = llama_cpp.llama_n_ubatch(self._pointer)
         self._batch = NativeBatch(self._capacity, vocab_size=model.vocab_size, num_slots=self.max_inputs)

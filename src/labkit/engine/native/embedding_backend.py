@@ -34,6 +34,7 @@ class NativeEmbeddingBackend:
         Raises ModelLoadError, and InvalidModelFileError where the model cannot rank and should.
         """
         self.model = model
+        self._on_accelerator = config.gpu_layers != 0 and library.has_accelerator()
         self._most_threads = min(usable_cores(), config.max_threads or usable_cores())
         self.num_threads = config.num_threads or self._most_threads
         self.context = NativeEmbeddingContext(
@@ -51,6 +52,12 @@ class NativeEmbeddingBackend:
         self.max_inputs = self.context.max_inputs
         self.vocab_size = model.vocab_size
         self.size = self.context.size
+
+    @property
+    def num_nodes(self) -> int | None:
+        """Graph nodes that were computed, None where that cannot be seen. Any thread may ask."""
+        flag = self.context.interrupts
+        return flag.num_nodes if flag.counts and not self._on_accelerator else None
 
     def prepare(self) -> None:
         """Choose the number of threads to begin with, unless the caller did: within about a second.
