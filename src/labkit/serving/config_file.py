@@ -51,8 +51,8 @@ def read_config(path: Path) -> ConfigFile:
         found = ConfigFile.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
         rows = error.errors(include_url=False, include_context=False)
-        problems = dict.fromkeys(_problem(_plain(row["loc"]), row["type"], row["msg"], text) for row in rows)
-        raise _refusal(path, list(problems)) from None
+        problems = {_problem(_plain(row["loc"]), row["type"], row["msg"], text) for row in rows}
+        raise _refusal(path, [problem for _, problem in sorted(problems)]) from None
     return _placed(found, path.absolute().parent)
 
 
@@ -70,8 +70,8 @@ def _plain(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return tuple(part for part in loc if not (isinstance(part, str) and part.startswith(("[", "function-"))))
 
 
-def _problem(loc: tuple[str | int, ...], kind: str, message: str, text: str) -> str:
-    """Such as "line 12, models.0.engine.slts: there is no such key; did you mean slots?"."""
+def _problem(loc: tuple[str | int, ...], kind: str, message: str, text: str) -> tuple[int, str]:
+    """The line, and such as "line 12, models.0.engine.slts: there is no such key; did you mean slots?"."""
     line = line_of(loc, text, is_toml=True)
     where = ".".join(str(part) for part in loc) or "the file"
     if kind == "extra_forbidden":
@@ -80,14 +80,14 @@ def _problem(loc: tuple[str | int, ...], kind: str, message: str, text: str) -> 
         message = "it must be given"
     else:
         message = message.removeprefix("Value error, ")
-    return f"{f'line {line}, ' if line else ''}{where}: {message}"
+    return line or 0, f"{f'line {line}, ' if line else ''}{where}: {message}"
 
 
 def _suggestion(loc: tuple[str | int, ...]) -> str:
     table = _TABLES.get(tuple("*" if isinstance(part, int) else part for part in loc[:-1]))
     known = list(table.model_fields) if table else []
     near = nearest(str(loc[-1]), known)
-    return f"; did you mean {' or '.join(near[:2])}?" if near else f"; there are {', '.join(known)}" if known else ""
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}" if known else ""
 
 
 def _refusal(path: Path, problems: list[str]) -> InputError:

@@ -76,6 +76,11 @@ class ModelHost:
         self.identity = identity_of(model.ref.path)
 
     @property
+    def is_in_use(self) -> bool:
+        """Whether it takes memory, or somebody waits for it."""
+        return self.state != "unloaded" or self.num_users > 0
+
+    @property
     def memory_bytes(self) -> int:
         """What is set apart for it while it is loaded."""
         return memory_of(self._model, self._plan.engine)

@@ -29,6 +29,7 @@ class WorkerPool:
 
     def __init__(self, plan: EndpointPlan) -> None:
         self._plan = plan
+        self._models: tuple[ServedModel, ...] = ()
         self._hosts: dict[str, ModelHost] = {}
         self._directory = Directory((), {})
         self._budget = MemoryBudget(plan.memory_limit_bytes, plan.settings)
@@ -161,19 +162,18 @@ class WorkerPool:
         return self._hosts[place.model], place
 
     def _take(self, models: Iterable[ServedModel]) -> None:
-        """From now on these are the models that can be asked for; what is loaded stays until it leaves."""
-        models = tuple(models)
+        """From now on these are the models that can be asked for; one that is loaded can be until it leaves."""
+        self._models = tuple(models)
         hosts: dict[str, ModelHost] = {}
-        for model in models:
+        for model in self._models:
             host = self._hosts.get(model.ref.name)
             if host is None:
                 host = ModelHost(model, self._plan)
-            elif host.state == "unloaded" and not host.num_users:
+            elif not host.is_in_use and host.model is not model:
                 host.model = model
             hosts[host.name] = host
-        busy = {name: host for name, host in self._hosts.items() if host.state != "unloaded" or host.num_users}
-        self._hosts = busy | hosts if set(busy) - set(hosts) else hosts
-        self._directory = Directory(models, self._plan.aliases)
+        self._hosts = hosts | {name: host for name, host in self._hosts.items() if name not in hosts and host.is_in_use}
+        self._directory = Directory((host.model for host in self._hosts.values()), self._plan.aliases)
 
     async def _look(self, stamp: tuple[float, ...]) -> None:
         """Notice models that come and go."""
@@ -184,6 +184,8 @@ class WorkerPool:
                 if found != stamp:
                     self._take(await asyncio.to_thread(self._shelf.models))
                     stamp = found
+                elif len(self._hosts) > len(self._models):  # one whose file is gone, which may have left since
+                    self._take(self._models)
             except Exception:
                 _logger.exception("the models of this machine could not be listed")
 
