@@ -1,4 +1,4 @@
-"""Schemas of arguments without room for what no function has: names that were not declared."""
+"""Schemas of arguments and answers without room for names that were not declared."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ _MAPS = ("properties", "$defs", "definitions", "patternProperties")
 def closed(schema: dict[str, Any]) -> dict[str, Any]:
     """`schema`, where an object that declares its properties has no others unless it says so.
 
-    JSON Schema means the opposite, but functions are called with what they declare, and everything that satisfies this
-    schema satisfies the given one. Does not modify it.
+    JSON Schema means the opposite, but functions are called with what they declare, clients read what they declare,
+    and everything that satisfies this schema satisfies the given one. Does not modify it.
     """
     return schema if _joins(schema) else _closed(schema)
 

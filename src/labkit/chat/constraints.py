@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.chat.closing import closed
 from labkit.chat.format import ChatFormat
 from labkit.chat.grammar import Function, Grammar, Spell, either
 from labkit.chat.thinking import Thinking
@@ -100,7 +101,7 @@ def _forced(demand: Demand, format_: ChatFormat, grammar: Grammar) -> str:
 
 
 def _structured(demand: Demand, format_: ChatFormat, grammar: Grammar, situation: Situation) -> Constraint:
-    schema = demand.response_schema or _ANY_OBJECT
+    schema = closed(demand.response_schema or _ANY_OBJECT)
     reasoning = _reasoning(grammar, situation)
     if not (reasoning or format_.answer_opens or demand.offers):
         return Constraint("json_schema", json.dumps(schema)) if demand.response_schema else Constraint("json_object")
