@@ -62,6 +62,9 @@ def _tell_serving(event: "Serving") -> None:
     if len(waiting) > MAX_NAMED:
         say(f"and {len(waiting) - MAX_NAMED} more are loaded on first use: labkit ps")
     say(f"listening on {event.url} after {render_seconds(event.load_seconds)}; Ctrl-C stops it\n")
+    if event.is_open:
+        say("Other machines reach it with an API key. Keys and prompts travel unencrypted: on a network that others")
+        say("use, put a proxy with TLS before it, or serve on loopback and use a tunnel.\n")
     if event.models:
         say(f"  {_example(event)}\n")
 
@@ -81,7 +84,8 @@ def _example(event: "Serving") -> str:
     elif card.capabilities == ("rerank",):
         path, rest = "rerank", '"query": "greetings", "documents": ["Hello!", "Good night!"]'
     body = f"""'{{"model": "{card.name}", {rest}}}'"""
-    return f"curl {event.url}/v1/{path} -H 'Content-Type: application/json' -d {body}"
+    key = " -H 'Authorization: Bearer lk_...'" if event.needs_key else ""
+    return f"curl {event.url}/v1/{path} -H 'Content-Type: application/json'{key} -d {body}"
 
 
 def _facts(quantization: str | None, file_bytes: int) -> str:

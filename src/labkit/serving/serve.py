@@ -12,6 +12,7 @@ from labkit.api import ModelCard
 from labkit.serving.endpoint import Endpoint, open_endpoint
 from labkit.serving.event_loop import run_loop
 from labkit.serving.instances import instance_of, recorded, run_folder
+from labkit.serving.listener import is_loopback
 from labkit.serving.logs import FRONT_LOG, logging_to
 from labkit.serving.plan import EndpointPlan, ServedModel
 
@@ -25,11 +26,18 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Requests are answered."""
+    """Requests are answered.
+
+    Attributes:
+        needs_key: each request must come with an API key.
+        is_open: other machines reach it.
+    """
 
     url: str
     models: tuple[ModelCard, ...]
     load_seconds: float
+    needs_key: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,10 @@ async def _serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> 
         async with open_endpoint(plan, lambda: on_event(Loading(plan.models))) as endpoint:
             stopper.endpoint = endpoint
             with _record(plan, endpoint):
-                on_event(Serving(endpoint.url, endpoint.models, time.monotonic() - started))
+                is_open = not is_loopback(plan.host)
+                needs_key = plan.access.require_key or is_open
+                seconds = time.monotonic() - started
+                on_event(Serving(endpoint.url, endpoint.models, seconds, needs_key=needs_key, is_open=is_open))
                 await stopper.stop.wait()
             endpoint.drain()
             on_event(Draining(endpoint.num_running))
