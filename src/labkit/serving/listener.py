@@ -10,7 +10,7 @@ from labkit.units import KIB
 
 BACKLOG = 512
 SEND_BUFFER_BYTES = 128 * KIB
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_ANY: dict[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -56,8 +56,8 @@ def is_loopback(host: str) -> bool:
 
 def url_of(listener: socket.socket) -> str:
     """Where clients of this machine reach it, such as http://127.0.0.1:8642."""
-    host, port = listener.getsockname()[:2]
-    host = _ANY.get(host, host)
+    address, port = listener.getsockname()[:2]
+    host = _ANY.get(address) or address
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
