@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -47,10 +48,8 @@ class Run:
 def main() -> None:
     """Run, print, write results, leave with 1 when a bar was missed."""
     arguments = _arguments()
-    flags = ("--engine", arguments.engine, *arguments.serve)
-    command = (sys.executable, "-m", "labkit", "serve", MODEL, "--port", "{port}", *flags)
     started = time.monotonic()
-    with running(ServerPlan("labkit", command, "/health", f"labkit serve {MODEL} {' '.join(flags)}")) as server:
+    with running(_plan(arguments)) as server:
         run = Run(load_seconds=time.monotonic() - started)
         asyncio.run(_soak(server, run, arguments))
     result = _summary(run, arguments)
@@ -59,6 +58,15 @@ def main() -> None:
         name = "soak_kills" if arguments.kills else f"soak_{arguments.engine}"
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
     raise SystemExit(0 if result["passed"] else 1)
+
+
+def _plan(arguments: argparse.Namespace) -> ServerPlan:
+    if arguments.kills:
+        command = (sys.executable, str(Path(__file__).parent / "soaking" / "endpoint.py"), "{port}", arguments.engine)
+        return ServerPlan("labkit", command, "/health", "labkit serve nano, with a breaker that never opens")
+    flags = ("--engine", arguments.engine, *arguments.serve)
+    command = (sys.executable, "-m", "labkit", "serve", MODEL, "--port", "{port}", *flags)
+    return ServerPlan("labkit", command, "/health", f"labkit serve {MODEL} {' '.join(flags)}")
 
 
 async def _soak(server: RunningServer, run: Run, arguments: argparse.Namespace) -> None:

@@ -171,6 +171,8 @@ class Client:
         response = await self.http.post(path, content=content, headers={"content-type": "application/json", **headers})
         if 400 <= response.status_code < 500:
             self.book.note(kind, name)
+        elif self.worker_may_die and response.status_code in (502, 503):
+            self.book.note(kind, "cut by a kill")
         else:
             self.book.fault(kind, "5xx" if response.status_code >= 500 else "taken", f"{name}: {response.text}")
 
