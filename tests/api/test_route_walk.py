@@ -107,20 +107,12 @@ def test_no_route_answers_to_a_foreign_name_or_page(walk, method, path):
 
 @pytest.mark.parametrize("path", sorted({path for _, path in routes()}))
 def test_no_route_takes_another_method(walk, path):
-    taken = {method for method, known in routes() if same_place(known, path)}
+    taken = {method for method, known in routes() if known == path}
     for method in METHODS:
         if method not in taken:
             answer = walk.ask(method, path, walk.key)
             assert answer.status_code == 405, method
             assert set(answer.headers["allow"].split(", ")) == taken
-
-
-def same_place(known, path):
-    """Whether a request for `path`, its parameters filled in, is one for `known`."""
-    parts, others = path.replace("{", "x").replace("}", "").split("/"), known.split("/")
-    return len(parts) == len(others) and all(
-        theirs == ours or theirs.startswith("{") for ours, theirs in zip(parts, others, strict=True)
-    )
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/v1/nothing", "/api/nothing", "/v1/models/", "/../keys.json"])

@@ -86,7 +86,9 @@ def largest_context(backend: ChatBackend) -> int:
 
 
 def check_content(headers: Headers) -> None:
-    """Raise UnsupportedContentError for anything but plain JSON: web forms cannot send it, nobody can zip-bomb."""
+    """Raise UnsupportedContentError for what is neither plain JSON nor nothing: no web form, and no bomb."""
+    if "content-type" not in headers and _is_empty(headers):
+        return
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedContentError(
@@ -94,6 +96,10 @@ def check_content(headers: Headers) -> None:
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedContentError("compressed request bodies are not accepted", hint="send it uncompressed")
+
+
+def _is_empty(headers: Headers) -> bool:
+    return headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

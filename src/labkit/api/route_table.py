@@ -16,4 +16,5 @@ def all_routes(app: FastAPI) -> list[tuple[str, str]]:
 def methods_of(app: FastAPI, path: str) -> list[str]:
     """Methods that a path as it was asked for takes; none for a path that is not there."""
     found = [route for route in iter_route_contexts(app.routes) if route.path_regex.match(path)]
-    return sorted({method for route in found for method in route.methods or ()})
+    exact = [route for route in found if route.path == path]
+    return sorted({method for route in exact or found for method in route.methods or ()})

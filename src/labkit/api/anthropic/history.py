@@ -123,7 +123,7 @@ def _system(system: str | list[SystemBlock] | None) -> str:
 
 def _check_kind(block: Mapping[str, Any], known: frozenset[str], place: str) -> None:
     kind = block.get("type")
-    if kind not in known:
+    if not isinstance(kind, str) or kind not in known:
         raise foreign_content(kind, place)
     source = block.get("source")
     if isinstance(source, Mapping) and source.get("type") != "text":

@@ -85,7 +85,11 @@ def _request_schema(operation: Operation, name: str) -> dict[str, Any]:
         for field, values in operation.refused.items()
     }
     extra |= {field: {"description": "Has no effect."} for field in sorted(operation.harmless)}
-    return {"allOf": [reference], "properties": extra} if extra else reference
+    extra |= operation.by_hand
+    if not extra:
+        return reference
+    required = {"required": list(operation.by_hand)} if operation.by_hand else {}
+    return {"allOf": [reference], "properties": extra, **required}
 
 
 def _responses(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, Any]:
@@ -93,7 +97,7 @@ def _responses(operation: Operation, names: dict[type[BaseModel], str]) -> dict[
     if operation.answer is not None:
         content[JSON] = {"schema": {"$ref": _REFERENCE + names[operation.answer]}}
     content |= {
-        kind: {"schema": {"type": "string", "description": text}} for kind, text in operation.other_answers.items()
+        kind: {"schema": {"description": text}} for kind, text in operation.other_answers.items()
     }
     headers = {"x-request-id": _TEXT_HEADER, **({"x-labkit-ignored": _TEXT_HEADER} if operation.body else {})}
     good: dict[str, Any] = {"description": operation.summary, "headers": headers}

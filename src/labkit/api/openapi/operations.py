@@ -27,6 +27,7 @@ class Operation:
         other_answers: media types of the answer that are no JSON (a stream, a text), with a word on what they hold.
         refused: fields of the body that are known and honoured with these values only (null is always one).
         harmless: fields of the body without effect.
+        by_hand: fields that must be there and that no schema reads, with the JSON schema of each.
         errors: statuses of errors, beside ALWAYS.
         statuses: further statuses that come with `answer`.
         path_parameters: names, with what each holds.
@@ -45,6 +46,7 @@ class Operation:
     other_answers: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
+    by_hand: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     statuses: tuple[int, ...] = ()
     success: int = 200

@@ -12,7 +12,7 @@ from labkit.api.openapi.answers.tokens import (
     TokenizeAnswer,
     TokenizerInfoAnswer,
 )
-from labkit.api.openapi.openai import STREAM
+from labkit.api.openapi.openai import PROMPTS, STREAM
 from labkit.api.openapi.operations import WITH_MODEL, Operation
 from labkit.api.schemas.completion import NativeCompletionBody
 from labkit.api.schemas.fields import REFUSED_IN_NATIVE_COMPLETIONS
@@ -71,6 +71,7 @@ OPERATIONS = (
         body=NativeCompletionBody,
         answer=NativeCompletionAnswer,
         other_answers=STREAM,
+        by_hand={"prompt": PROMPTS},
         refused=REFUSED_IN_NATIVE_COMPLETIONS,
     ),
     _operation(

@@ -36,7 +36,7 @@ def as_items(given: str | list[Any]) -> list[Item]:
     """The `input` of a request: a string is what a user says."""
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
-    return [item.model_dump(exclude_none=True) for item in given]
+    return [item.model_dump(exclude_none=True) | {"type": item_type(item)} for item in given]
 
 
 def write_items(transcript: Transcript, items: Iterable[Item]) -> None:
@@ -57,7 +57,7 @@ def write_items(transcript: Transcript, items: Iterable[Item]) -> None:
 def _refuse_foreign_parts(parts: object, place: str) -> None:
     for index, part in enumerate(parts if isinstance(parts, list) else []):
         kind = part.get("type") if isinstance(part, Mapping) else "text"
-        if kind not in _TEXT_PARTS:
+        if not isinstance(kind, str) or kind not in _TEXT_PARTS:
             raise foreign_content(kind, f"{place}[{index}]")
 
 

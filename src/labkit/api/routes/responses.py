@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from labkit.api.asking import answer, ignored_header, reply
@@ -70,6 +71,7 @@ async def count_input_tokens(request: Request) -> Response:
 @router.get("/{response_id}")
 async def get_response(response_id: str, request: Request) -> Response:
     """A stored response. Raises ResponseNotFoundError."""
+    _check_is_id(response_id)
     if request.query_params.get("stream", "false").lower() != "false":
         raise InvalidRequestError(
             "a stored response cannot be streamed", param="stream", hint="ask for it without stream"
@@ -81,6 +83,7 @@ async def get_response(response_id: str, request: Request) -> Response:
 @router.delete("/{response_id}")
 async def delete_response(response_id: str, request: Request) -> dict[str, Any]:
     """Forget a stored response. Those that go on from it cannot be continued any more."""
+    _check_is_id(response_id)
     _store(request).delete(_owner(request), response_id)
     return {"id": response_id, "object": "response", "deleted": True}
 
@@ -140,6 +143,12 @@ def _owner(request: Request) -> Owner:
 
 def _is_strict(request: Request) -> bool:
     return request.headers.get("x-labkit-strict") == "1"
+
+
+def _check_is_id(response_id: str) -> None:
+    """A path beside those of stored responses takes no other method because of them."""
+    if response_id == "input_tokens":
+        raise HTTPException(405)
 
 
 def _place(items: list[Item], item_id: str) -> int:

@@ -146,5 +146,13 @@ class EmbeddingsBody(_Body):
 class ShowBody(_Body):
     """POST /api/show. `name` is its old spelling of `model`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [spelling], "properties": {spelling: {"type": "string"}}} for spelling in ("model", "name")
+            ]
+        }
+    )
+
     model: Text | None = None
     name: Text | None = None

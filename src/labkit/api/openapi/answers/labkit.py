@@ -38,6 +38,8 @@ class ModelStats(Part):
     health: Health
     engine: dict[str, Any]
     pid: int | None
+    num_loads: int
+    num_evictions: int
 
 
 class StatsAnswer(Part):
