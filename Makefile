@@ -12,7 +12,7 @@ endif
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine nano crash-points clean install install-dev
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine check-templates nano crash-points clean install install-dev
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ crash-points: install-dev ## Every place where a pull, rm, gc, lock or bundle ca
 
 check-mutants: install-dev ## 2,000 damaged and hostile model files, a quarter of an hour.
 	$(BIN)/python benchmarks/gguf_mutants.py
+
+check-templates: install-dev ## The chat templates of the field (fetched with pip, or TEMPLATES=folder) through every format.
+	$(BIN)/python benchmarks/chat_templates.py $(TEMPLATES)
 
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano

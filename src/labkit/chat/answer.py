@@ -64,7 +64,8 @@ def read_answer(
     """
     openers = calls.openers if calls is not None else ()
     by_marker = {marker: one for one in thinking for marker in one.opens}
-    markers = (*by_marker, *openers, *drops)
+    closes = tuple(mark for one in thinking for mark in one.closes)
+    markers = (*by_marker, *openers, *drops, *closes)
     if opened is not None:
         yield from _reason(source, output, opened, openers, is_opened=True)
     if calls is not None and calls.is_bare:
@@ -77,6 +78,8 @@ def read_answer(
             yield from _reason(source, output, by_marker[marker], openers)
         elif calls is not None and marker in openers:
             yield from _call(source, output, calls, marker, types)
+        elif marker in closes and marker not in drops:
+            _stray_end(output, marker)
     output.end_content()
 
 
@@ -92,6 +95,14 @@ def _reason(
     if marker in openers:
         source.text = marker + source.text
     if marker:
+        output.end_reasoning()
+
+
+def _stray_end(output: Output, marker: str) -> None:
+    """An end without a beginning: where nothing was said yet, the prompt or the model had begun it; else it is text."""
+    if output.is_begun:
+        output.content(marker)
+    else:
         output.end_reasoning()
 
 

@@ -61,6 +61,11 @@ class Grammar:
         """`text` or nothing; nothing for an empty one."""
         return f"({self.text(text)})?" if text else ""
 
+    def loose(self, text: str) -> str:
+        """`text`, with or without each of its line breaks: templates of one family differ in them."""
+        parts = [self.text(part) for part in text.split("\n")]
+        return ' ("\\n")? '.join(parts).strip()
+
     def space(self) -> str:
         """Some white space, or none."""
         return self.terminal("SPACE", _SPACE)

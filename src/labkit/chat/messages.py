@@ -68,6 +68,8 @@ class Preparation:
             found = _one_call_each(found)
         if not habits.takes_system:
             found = _without_system(found)
+        if not habits.shows_results:
+            found = _joined_users(found)
         return [_in_parts(message) for message in found] if habits.wants_parts else found
 
     def _one(self, message: Message) -> Message:
@@ -171,6 +173,17 @@ def _in_turns(message: Message, calls: list[dict[str, Any]], results: list[Messa
         turns += mine
         results = [one for one in results if not any(one is other for other in mine)]
     return turns + results
+
+
+def _joined_users(messages: list[Message]) -> list[Message]:
+    """Users' messages in a row as one: templates without tools want roles to alternate."""
+    found: list[Message] = []
+    for message in messages:
+        if found and message["role"] == found[-1]["role"] == "user":
+            found[-1] = {**message, "content": f"{found[-1]['content']}\n{message['content']}"}
+        else:
+            found.append(message)
+    return found
 
 
 def _in_parts(message: Message) -> Message:

@@ -9,7 +9,7 @@ from labkit.chat.calls.protocol import Call
 from labkit.chat.calls.values import ArgumentTypes
 from labkit.chat.grammar import Function, Grammar, either
 from labkit.chat.reading import BrokenError, Output, Reading, Source
-from labkit.chat.reading.json_text import read_call
+from labkit.chat.reading.json_text import read_call, read_keyed_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,11 @@ class JsonCalls:
         form: a section for each call, a section with a list, or one with an object on each line.
         name, arguments: their keys.
         number: key of a number that is written before them, as a string; "" for none.
+        id: key of an id that may be written after them.
         inside: white space between the markers and what is between them; models differ, so it is never demanded.
         between: what stands between two calls.
         others: markers that begin a call too, though the template does not write them.
+        is_keyed: a call is an object with the name for a key and the arguments for its value.
         is_bare: an answer that is a call may begin without a marker.
     """
 
@@ -32,9 +34,11 @@ class JsonCalls:
     name: str = "name"
     arguments: str = "arguments"
     number: str = ""
+    id: str = ""
     inside: str = "\n"
     between: str = "\n"
     others: tuple[str, ...] = ()
+    is_keyed: bool = False
     is_bare: bool = False
     stop_after_one: str = field(init=False, default="")
 
@@ -56,7 +60,10 @@ class JsonCalls:
         if is_list:
             source.take(1)
         while (following := (yield from source.skip())) != "]" or not is_list:
-            yield from read_call(source, output, names, arguments, known)
+            if self.is_keyed:
+                yield from read_keyed_call(source, output)
+            else:
+                yield from read_call(source, output, names, arguments, known)
             following = yield from source.skip()
             if following and following in ",;":
                 source.take(1)
@@ -100,16 +107,24 @@ class JsonCalls:
         inside = grammar.maybe(self.inside) if self.open else ""
         close = grammar.text(self.close) if self.close else ""
         if self.form == "list":
-            more = f'(", " {call})*' if parallel else ""
-            return f'{inside} "[" {call} {more} "]" {inside} {close}'
+            space = grammar.space()
+            more = f'("," {space} {call})*' if parallel else ""
+            return f'{inside} "[" {space} {call} {more} {space} "]" {inside} {close}'
         more = f'("\\n" {call})*' if parallel else ""
         return f"{inside} {call} {more} {inside} {close}"
 
     def _object(self, call: Call, index: int) -> str:
+        if self.is_keyed:
+            return json.dumps({call.name: call.arguments}, ensure_ascii=False)
         fields: dict[str, Any] = {self.number: str(index)} if self.number else {}
         return json.dumps(fields | {self.name: call.name, self.arguments: call.arguments}, ensure_ascii=False)
 
     def _call(self, grammar: Grammar, function: Function) -> str:
+        if self.is_keyed:
+            head = json.dumps(f"{{{json.dumps(function.name)}: ")
+            return grammar.rule(f'{head} {grammar.json(function.language)} "}}"')
         number = f'"{{\\"{self.number}\\": \\"" {grammar.pattern("[0-9]{1,3}")} "\\", "' if self.number else '"{"'
         head = f'"{self.name}": {json.dumps(function.name)}, "{self.arguments}": '
-        return grammar.rule(f'{number} {json.dumps(head)} {grammar.json(function.language)} "}}"')
+        tail = f'", \\"{self.id}\\": \\"" {grammar.pattern("[A-Za-z0-9_-]{1,40}")} "\\""' if self.id else ""
+        tail = f"({tail})?" if tail else ""
+        return grammar.rule(f'{number} {json.dumps(head)} {grammar.json(function.language)} {tail} "}}"')

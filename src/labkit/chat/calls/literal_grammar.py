@@ -130,7 +130,8 @@ class LiteralGrammar:
     def _string(self) -> str:
         quote = self._grammar.text(self._words.quote)
         if self._words.string:
-            return f"{quote} {self._grammar.pattern(self._words.string)} {quote}"
+            other = self._grammar.pattern(self._words.string.replace('"', "'"))
+            return f'({quote} {self._grammar.pattern(self._words.string)} {quote} | "\'" {other} "\'")'
         return f"{quote} {self._grammar.until(self._words.quote)}"
 
     def _reference(self, reference: str, depth: int) -> str:

@@ -136,7 +136,10 @@ class NamedJsonCalls:
         if index:
             parts += [grammar.text(before), grammar.pattern("[0-9]{1,3}"), grammar.text(after + self.middle)]
         else:
-            parts.append(grammar.text(before + self.middle))
+            parts.append(grammar.text(before))
+            if self.id_start:
+                parts.append(f"({grammar.text(self.id_start)} {grammar.pattern('[A-Za-z0-9_-]{1,40}')})?")
+            parts.append(grammar.text(self.middle))
         parts.append(grammar.json(function.language))
         if self.end:
             parts.append(grammar.text(self.end))

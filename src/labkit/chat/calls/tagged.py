@@ -80,7 +80,7 @@ class TaggedCalls:
     def forced(self, grammar: Grammar, functions: Sequence[Function], *, parallel: bool) -> str:
         """See CallSyntax.forced."""
         opener, rest = self._section(grammar, functions, parallel=parallel and self.is_shared)
-        section = f"{grammar.text(opener)} {rest}"
+        section = f"{grammar.loose(opener)} {rest}"
         if not parallel or self.is_shared:
             return section
         one = grammar.rule(section)
@@ -89,7 +89,8 @@ class TaggedCalls:
     def offered(self, grammar: Grammar, functions: Sequence[Function], *, parallel: bool) -> str:
         """See CallSyntax.offered."""
         opener, rest = self._section(grammar, functions, parallel=parallel and self.is_shared)
-        one = grammar.rule(f"{grammar.until(opener)} {rest}")
+        break_ = '("\\n")?' if opener.endswith("\n") else ""
+        one = grammar.rule(f"{grammar.until(opener.rstrip())} {break_} {rest}")
         return f"{one}{'*' if parallel and not self.is_shared else '?'} {grammar.free()}"
 
     def _section(self, grammar: Grammar, functions: Sequence[Function], *, parallel: bool) -> tuple[str, str]:
@@ -99,12 +100,13 @@ class TaggedCalls:
             return self.start, rest
         call = grammar.rule(f"{grammar.text(self.start)} {rest}")
         more = f"({grammar.maybe(self.between)} {call})*" if parallel else ""
-        return self.open, f"{call} {more} {grammar.text(self.close)}"
+        return self.open, f"{call} {more} {grammar.loose(self.close)}"
 
     def _rest(self, grammar: Grammar, function: Function) -> str:
         """A call after its start."""
-        end = grammar.text(self.end)
-        return grammar.rule(f"{grammar.text(function.name + self.name_end)} {self._arguments(grammar, function)} {end}")
+        head, end = grammar.loose(function.name + self.name_end), grammar.loose(self.end)
+        break_ = "" if self.name_end.strip() else '("\\n")?'
+        return grammar.rule(f"{head} {break_} {self._arguments(grammar, function)} {end}")
 
     def _arguments(self, grammar: Grammar, function: Function) -> str:
         schema = function.language
@@ -122,21 +124,21 @@ class TaggedCalls:
         return " ".join(parts)
 
     def _any_argument(self, grammar: Grammar) -> str:
-        ends = either([grammar.text(end) for end, _ in self.key_ends])
+        ends = either([grammar.loose(end) for end, _ in self.key_ends])
         name = grammar.pattern("[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-        return grammar.rule(f"{grammar.text(self.key)} {name} {ends} {grammar.until(self.value_end)}")
+        return grammar.rule(f"{grammar.text(self.key)} {name} {ends} {self._until_end(grammar)}")
 
     def _argument(self, grammar: Grammar, function: Function, key: str, schema: Any) -> str:
         root = function.schema
         is_text = "string" in kinds_of(schema, root)
         by_kind = {kind: end for end, kind in self.key_ends}
-        head = grammar.text(f"{self.key}{key}{by_kind.get('text' if is_text else 'json', self.key_ends[0][0])}")
+        head = grammar.loose(f"{self.key}{key}{by_kind.get('text' if is_text else 'json', self.key_ends[0][0])}")
         value = self._text(grammar, function, schema) if is_text else self._json(grammar, schema, root)
         return grammar.rule(f"{head} {value}")
 
     def _json(self, grammar: Grammar, schema: Any, root: dict[str, Any]) -> str:
         definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
-        return f"{grammar.json({**definitions, **schema})} {grammar.text(self.value_end)}"
+        return f"{grammar.json({**definitions, **schema})} {grammar.loose(self.value_end)}"
 
     def _text(self, grammar: Grammar, function: Function, schema: Any) -> str:
         schema = schema if isinstance(schema, dict) else {}
@@ -144,11 +146,16 @@ class TaggedCalls:
             schema = resolve(schema["$ref"], function.schema) or {}
         choices = [schema["const"]] if "const" in schema else schema.get("enum")
         if isinstance(choices, list):
-            return either([grammar.text(_bare(choice) + self.value_end) for choice in choices])
+            bare = [grammar.text(_bare(choice)) for choice in choices]
+            return f"{either(bare)} {grammar.loose(self.value_end)}"
         limits = [key for key in _LIMITS if key in schema]
         if function.is_strict and limits:
             raise _not_held(function.name, limits[0])
-        return grammar.until(self.value_end)
+        return self._until_end(grammar)
+
+    def _until_end(self, grammar: Grammar) -> str:
+        break_ = '("\\n")?' if self.value_end.endswith("\n") else ""
+        return f"{grammar.until(self.value_end.rstrip())} {break_}".rstrip()
 
     def _written(self, call: Call) -> str:
         by_kind = {kind: end for end, kind in self.key_ends}

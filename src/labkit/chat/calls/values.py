@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from labkit.chat.reading import BrokenError, Source
+from labkit.chat.reading.literals import Notation, read_literal
+
 _KINDS: dict[type, str] = {
     str: "string",
     bool: "boolean",
@@ -14,6 +17,7 @@ _KINDS: dict[type, str] = {
 }
 _ALL = frozenset({"string", "boolean", "integer", "number", "object", "array", "null"})
 _MAX_DEPTH = 16
+_BRACKETS = ("[", "{")
 
 
 class ArgumentTypes:
@@ -45,6 +49,8 @@ class ArgumentTypes:
                 return text.strip().lower()
             if is_json and "string" not in kinds:
                 return text.strip()
+            if kinds & {"array", "object"} and (found := literal_json(text)) is not None:
+                return found
         return json.dumps(text, ensure_ascii=False)
 
     def _kinds(self, function: str, argument: str) -> frozenset[str]:
@@ -82,6 +88,20 @@ def resolve(reference: str, root: Mapping[str, Any]) -> Any:
         name = part.replace("~1", "/").replace("~0", "~")
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
+
+
+def literal_json(text: str) -> str | None:
+    """JSON of a Python list or dict, as some templates write them and their models too; None for anything else."""
+    if not text.strip().startswith(_BRACKETS):
+        return None
+    source, parts = Source(), list[str]()
+    source.text, source.is_over = text, True
+    try:
+        for _ in read_literal(source, parts.append, Notation()):
+            return None
+    except BrokenError:
+        return None
+    return "".join(parts) if not source.text.strip() else None
 
 
 def _kind(value: Any) -> str:

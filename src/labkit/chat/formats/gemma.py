@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labkit.chat.calls import ArgumentTypes, Call
+from labkit.chat.calls import ArgumentTypes, Call, JsonCalls
 from labkit.chat.calls.literal_grammar import LiteralGrammar, Words
 from labkit.chat.format import ChatFormat
 from labkit.chat.grammar import Function, Grammar, either
@@ -71,7 +71,7 @@ class GemmaCalls:
 
 
 FORMATS = (
-    ChatFormat("gemma", ("<start_of_turn>",)),
+    ChatFormat("gemma", ("<start_of_turn>",), JsonCalls("<tool_call>", "</tool_call>")),
     ChatFormat(
         "gemma4",
         ("<|turn>", "<|tool_call>"),

@@ -8,7 +8,7 @@ from labkit.chat.thinking import Thinking
 
 THINKING = (Thinking(("[THINK]",), ("[/THINK]",), space=""),)
 NAMED = NamedJsonCalls(start="[TOOL_CALLS]", middle="[ARGS]", id_start="[CALL_ID]")
-LISTED = JsonCalls("[TOOL_CALLS]", "", "list", inside="")
+LISTED = JsonCalls("[TOOL_CALLS]", "", "list", id="id", inside="")
 
 
 def with_thinking_blocks(message: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,6 @@ FORMATS = (
         CALLS,
         (Thinking(("<|think|>",), ("<|end|>",), calls_end_it=True, space="<|begin|>assistant"),),
         answer_opens="<|content|>",
-        drops=("<|content|>", "<|begin|>assistant"),
+        drops=("<|content|>", "<|begin|>assistant", "<|end|>"),
     ),
 )

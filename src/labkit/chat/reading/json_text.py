@@ -131,6 +131,20 @@ def read_call(
     call.end()
 
 
+def read_keyed_call(source: Source, output: Output) -> Reading[None]:
+    """One call as an object with its name for the only key. Raises BrokenError for anything else."""
+    yield from source.skip()
+    yield from source.expect("{")
+    call = _Call(source, output)
+    call.begin(_text((yield from whole_value(source))))
+    yield from source.skip()
+    yield from source.expect(":")
+    yield from read_value(source, call.give)
+    yield from source.skip()
+    yield from source.expect("}")
+    source.mark()
+
+
 class _Call:
     """One call while it is read. Modifies itself."""
 

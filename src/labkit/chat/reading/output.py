@@ -17,9 +17,15 @@ class Output:
         self.is_reasoning = False
         self._pieces: list[Piece] = []
         self._waiting = ""
+        self._is_begun = False
         self._fresh = True
         self._trims_start = False
         self._trims_end = False
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything but white space was given."""
+        return self._is_begun
 
     def drain(self) -> list[Piece]:
         """What came since the last time."""
@@ -53,7 +59,8 @@ class Output:
 
     def call(self, name: str) -> None:
         """A call begins."""
-        self._waiting, self._fresh, self._trims_start, self._trims_end = "", True, True, True
+        self._waiting, self._is_begun = "", True
+        self._fresh = self._trims_start = self._trims_end = True
         self._pieces.append(ToolCallPiece(self.num_calls, name=name))
         self.num_calls += 1
 
@@ -76,6 +83,6 @@ class Output:
             self._waiting = text
             return
         self._waiting = text[len(kept) :]
-        self._fresh = False
+        self._fresh, self._is_begun = False, True
         make = ReasoningPiece if self.is_reasoning else ContentPiece
         self._pieces.append(make(kept))
