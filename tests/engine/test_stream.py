@@ -3,7 +3,7 @@ import pytest
 from fakes.backend import FakeBackend
 from labkit.engine.core.sequence import Sequence
 from labkit.engine.stream import Sampled, Stream
-from labkit.engine.types import GenerationRequest, TokenEvent, TokenLogprob
+from labkit.engine.types import Constraint, GenerationRequest, TokenEvent, TokenLogprob
 
 
 class Pieces(FakeBackend):
@@ -66,6 +66,63 @@ def test_where_an_answer_ends_the_rest_of_the_step_is_dropped(fields, text, coun
     event = take(stream, Pieces(b"a", b"b", b"c", b"d"), 0, 1, 2, 3)
     assert (event.text, event.finish_reason) == (text, reason)
     assert len(event.tokens) == len(event.logprobs) == stream.sequence.num_generated == count
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens", "cause", "stop_text"),
+    [
+        ({}, (0, 99), "end_of_generation", ""),
+        ({"constraint": Constraint("regex", "a")}, (0, 99), "constraint_complete", ""),
+        ({"stop": ("x", "bc", "b")}, (0, 1, 2), "stop_text", "b"),
+        ({"stop_token_ids": (2,)}, (0, 1, 2), "stop_token", ""),
+        ({"stop_token_ids": (2,), "ignore_eos": True}, (0, 2), "stop_token", ""),
+        ({"max_tokens": 2}, (0, 1), "max_tokens", ""),
+        ({}, (0, 1, 2), "context_full", ""),
+    ],
+)
+def test_what_ended_an_answer_is_told(fields, tokens, cause, stop_text):
+    event = take(stream_of(**fields), Pieces(b"a", b"b", b"c", context_tokens=6), *tokens)
+    assert (event.stop_cause, event.stop_text) == (cause, stop_text)
+    assert event.finish_reason == ("length" if cause in ("max_tokens", "context_full") else "stop")
+
+
+def test_an_answer_that_goes_on_has_no_cause():
+    event = take(stream_of(), Pieces(b"a"), 0)
+    assert (event.finish_reason, event.stop_cause, event.stop_text) == (None, None, "")
+
+
+def test_a_stop_token_is_no_part_of_the_text_and_frees_what_was_held_back():
+    event = take(stream_of(stop=("bx",), stop_token_ids=(2,)), Pieces(b"a", b"b", b"c"), 0, 1, 2, 0)
+    assert (event.text, event.tokens) == ("ab", (0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"stop": ("b",)}, "abc"),
+        ({"stop": ("bc",)}, "abcba"),
+        ({"stop_token_ids": (1,)}, "abc"),
+    ],
+)
+def test_no_stop_is_looked_for_before_the_least_number_of_tokens(fields, text):
+    event = take(stream_of(min_tokens=2, max_tokens=5, **fields), Pieces(b"a", b"b", b"c"), 0, 1, 2, 1, 0)
+    assert event.text == text
+
+
+def test_control_tokens_are_text_where_they_are_asked_for():
+    for shows in (False, True):
+        backend = Pieces(b"a")
+        take(stream_of(show_control=shows), backend, 0)
+        assert backend.shows_control == shows
+
+
+def test_what_is_known_of_the_prompt_waits_for_the_first_event():
+    stream = stream_of(prompt_logprobs=0)
+    stream.take_scores([TokenLogprob(2, -1.0)])
+    stream.take_scores([TokenLogprob(3, -2.0)])
+    first = stream.first_event(take(stream, Pieces(b"a"), 0))
+    assert (first.text, [each.token for each in first.prompt_logprobs]) == ("a", [2, 3])
+    assert stream.first_event(first) is first
 
 
 def test_an_end_token_counts_and_says_nothing_but_frees_what_was_held_back():

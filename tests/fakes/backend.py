@@ -43,7 +43,7 @@ class FakeBackend:
         self.max_running = max_running or num_slots
         self.batch_tokens = batch_tokens
         self.max_logits = max_logits or batch_tokens
-        self.scoring_tokens = min(self.max_logits, 7)
+        self.scoring_tokens = min(self.max_logits, 24)
         self.cell_bytes = 10
         self.forks_anywhere = forks_anywhere
         self.can_rewind = can_rewind

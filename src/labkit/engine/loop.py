@@ -293,11 +293,10 @@ class Loop:
     def _score(self, span: Span, first: int) -> bool:
         """Read the log-probabilities of the prompt's tokens after those of `span`. False when the request is over."""
         sequence, request = span.sequence, span.sequence.request
-        end = min(span.start + span.num_tokens, sequence.num_prompt - 1)
+        end = span.start + span.num_tokens
+        successors = sequence.tokens[span.start + 1 : min(end + 1, sequence.num_prompt)]
         try:
-            found = self._backend.prompt_logprobs(
-                first, sequence.tokens[span.start + 1 : end + 1], request.prompt_logprobs or 0
-            )
+            found = self._backend.prompt_logprobs(first, successors, request.prompt_logprobs or 0)
         except LabkitError as error:
             self._commit_cells(span, 0)
             self._fail(sequence, error)

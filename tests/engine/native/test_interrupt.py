@@ -3,6 +3,7 @@ import threading
 import numpy as np
 import pytest
 
+from labkit.engine.native import interrupt
 from labkit.engine.native.context import NativeContext
 from labkit.engine.native.model import NativeModel
 from labkit.engine.synthetic import write_tiny
@@ -63,6 +64,39 @@ def test_a_long_forward_ends_early_and_the_context_goes_on(context):
     last = (kept + 192 - 1) % 64
     # Another cut into micro-batches rounds differently; other cells would give other logits altogether.
     assert np.corrcoef(context.logits(last), resumed)[0, 1] > 0.99
+
+
+def test_a_running_forward_shows_its_nodes(context):
+    if not context.interrupts.counts:
+        pytest.skip("this system's C library has no function that counts")
+    seen = set()
+
+    def watch():
+        while not done.is_set():
+            if context._is_running:
+                seen.add(context.num_nodes)
+
+    done = threading.Event()
+    thread = threading.Thread(target=watch)
+    thread.start()
+    context.forward_tokens(TOKENS[:1024], 0)
+    done.set()
+    thread.join()
+    assert len(seen) > 2
+    assert max(seen) <= context.num_nodes
+
+
+def test_where_nothing_counts_a_forward_is_still_interrupted(model, monkeypatch):
+    monkeypatch.setattr(interrupt, "_can_count", lambda library: False)
+    context = NativeContext(model, context_tokens=8192, num_slots=3, batch_tokens=6144, ubatch_tokens=64)
+    assert context.num_nodes is None
+    done, thread = interrupt_soon(context)
+    with pytest.raises(ForwardInterruptedError):
+        context.forward_tokens(TOKENS, 0)
+    done.set()
+    thread.join()
+    context.forward_tokens(TOKENS[:8], 0, 1)
+    context.close()
 
 
 def test_an_interrupt_without_a_forward_is_harmless(context):

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+import labkit.engine.native.logprobs as module
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.sequence import Sequence
-from labkit.engine.native.logprobs import LogprobReader, log_sum_exp, most_probable
+from labkit.engine.native.logprobs import LogprobReader, log_sum_exp, most_probable, read_logprobs
 from labkit.engine.types import Constraint, GenerationRequest, SamplingParams
-from labkit.errors import InvalidRequestError
+from labkit.errors import ForwardError, InvalidRequestError
 
 
 def logits(seed=0, size=5000):
@@ -22,6 +23,24 @@ def test_they_are_the_log_softmax():
     best = np.argsort(-row)[:5]
     assert [token for token, _ in found.top] == best.tolist()
     assert [value for _, value in found.top] == pytest.approx(wanted[best].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("num_top", [0, 1, 3])
+def test_many_rows_at_once_are_read_as_one_by_one(num_top, monkeypatch):
+    rows = np.stack([logits(seed, 700) for seed in range(9)])
+    rows[4] = np.round(rows[4])  # equals among the best
+    monkeypatch.setattr(module, "_BLOCK_LOGITS", 4 * 700)
+    tokens = [3, 699, 0, 5, 5, 1, 2, 3, 4]
+    assert read_logprobs(rows, tokens, num_top) == [
+        LogprobReader(row, num_top).of(token) for row, token in zip(rows, tokens, strict=True)
+    ]
+
+
+def test_rows_that_are_no_numbers_are_refused():
+    rows = np.stack([logits(1, 10), logits(2, 10)])
+    rows[1, 3] = np.nan
+    with pytest.raises(ForwardError, match="no numbers"):
+        read_logprobs(rows, [1, 2], 0)
 
 
 def test_large_logits_do_not_overflow_and_masked_ones_do_not_count():

@@ -24,7 +24,7 @@ class Sequence:
         leader, promised: while waiting: who is computing its first `promised` tokens, so that it need not.
         lent_rank, lent_until: the best lane of those that wait for its first `lent_until` tokens.
         num_prompt: tokens of the prompt.
-        num_scored: of the prompt, tokens whose logits were read for the log-probabilities of their successors.
+        num_scored: of the prompt, tokens that were computed for the log-probabilities of their successors.
         num_preemptions: how often it gave its cells back.
         num_cached: prompt tokens that were not computed, at the first admission; from `cached_from`.
         arrived, admitted, first_token: times of the engine's clock, in seconds.
@@ -77,7 +77,7 @@ class Sequence:
     @property
     def is_scoring(self) -> bool:
         """Whether log-probabilities of its prompt are still to be read."""
-        return self.request.prompt_logprobs is not None and self.num_scored < self.num_prompt - 1
+        return self.request.prompt_logprobs is not None and self.num_scored < self.num_prompt
 
     @property
     def held_slot(self) -> int:
