@@ -34,3 +34,8 @@ def test_what_is_no_text_is_spelled_in_bytes():
     assert token_name(HALVES[0]) == "bytes:\\xc3"
     assert token_name(HALVES[1]) == "bytes:\\xa9"
     assert token_name(A) == "a"
+
+
+def test_a_marker_before_the_text_takes_no_room_in_it():
+    prompt = PromptTokens("a", (None, LogprobEntry(A)), first=TokenText(b"<s>", 0.0))
+    assert LegacyLogprobs().written(prompt, [LogprobEntry(C)])["text_offset"] == [0, 0, 1]

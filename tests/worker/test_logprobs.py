@@ -32,6 +32,13 @@ def test_tokens_of_a_stop_text_and_of_the_end_are_not_told():
     assert logprobs.feed([TokenLogprob(0, -0.1)], "") == ()
 
 
+def test_a_completion_is_told_of_every_token():
+    logprobs = HeldLogprobs(PIECES.__getitem__, {**PIECES, 0: b"<end>"}.__getitem__)
+    assert tokens(*logprobs.feed([TokenLogprob(1, -0.5)], "Hel")) == [b"Hel"]
+    assert logprobs.feed([TokenLogprob(3, -0.5)], "") == ()
+    assert tokens(*logprobs.feed([TokenLogprob(0, -0.1)], "", is_last=True)) == [b" STOP", b"<end>"]
+
+
 def test_halves_of_a_character_spell_it():
     logprobs = held()
     assert logprobs.feed([TokenLogprob(4, -0.5)], "") == ()

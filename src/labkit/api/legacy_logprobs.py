@@ -27,7 +27,9 @@ class LegacyLogprobs:
             tokens.append(token_name(prompt.first))
             logprobs.append(None)  # nothing predicts the first token
             tops.append(None)
-            offsets.append(self._pass(prompt.first))
+            # A marker that the model wants before a text is no part of it.
+            is_text = prompt.text.encode().startswith(prompt.first.bytes)
+            offsets.append(self._pass(prompt.first) if is_text else 0)
         told = [entry for entry in prompt.logprobs if entry is not None] if prompt else []
         for entry in (*told, *entries):
             tokens.append(token_name(entry.chosen))

@@ -9,7 +9,7 @@ from labkit.engine.types import Timings, TokenEvent, Usage
 from labkit.errors import LabkitError, NativeError
 from labkit.worker.logprobs import Echo, HeldLogprobs
 from labkit.worker.merging import joined_tool_calls
-from labkit.worker.messages import Delta, PromptTokens, ToolCallDelta, WireFinishReason
+from labkit.worker.messages import Delta, LogprobEntry, PromptTokens, ToolCallDelta, WireFinishReason
 from labkit.worker.reports import Account
 from labkit.worker.wire import describe_error
 
@@ -109,11 +109,15 @@ class Choice:
             timings=timings,
             choice=self._index,
             num_open=conversation.num_open,
-            logprobs=self._logprobs.feed(event.logprobs, event.text) if self._logprobs else (),
+            logprobs=self._entries(event) if self._logprobs else (),
             prompt=self._prompt(event) if self._echo else None,
             report=report,
             prompt_tokens=conversation.tell_prompt_tokens(),
         )
+
+    def _entries(self, event: TokenEvent) -> tuple[LogprobEntry, ...]:
+        assert self._logprobs
+        return self._logprobs.feed(event.logprobs, event.text, is_last=event.finish_reason is not None)
 
     def _usage(self, event: TokenEvent) -> Usage | None:
         if event.usage is None or not self._reasoning_tokens:

@@ -17,24 +17,27 @@ class HeldLogprobs:
     """Log-probabilities of one answer, given out as its text is. Modifies itself.
 
     Text lags behind its tokens while it may be the beginning of a stop text. Tokens whose text never comes (a stop
-    text, the end of the answer) are not given out, so that the entries spell the answer.
+    text, the end of the answer) are not given out, so that the entries spell the answer; unless `name` is there, which
+    gives the bytes of any token: then they come with the end, because some clients count every token.
     """
 
-    def __init__(self, piece: Callable[[int], bytes]) -> None:
+    def __init__(self, piece: Callable[[int], bytes], name: Callable[[int], bytes] | None = None) -> None:
         self._piece = piece
+        self._name = name
         self._held: deque[tuple[int, TokenLogprob]] = deque()  # with the number of bytes before the token
         self._fed_bytes = 0
         self._released_bytes = 0
 
-    def feed(self, logprobs: Iterable[TokenLogprob], text: str) -> tuple[LogprobEntry, ...]:
+    def feed(self, logprobs: Iterable[TokenLogprob], text: str, *, is_last: bool = False) -> tuple[LogprobEntry, ...]:
         """Entries of the tokens that `text`, which is new, belongs to."""
         for logprob in logprobs:
             self._held.append((self._fed_bytes, logprob))
             self._fed_bytes += len(self._piece(logprob.token))
         self._released_bytes += len(text.encode())
         entries: list[LogprobEntry] = []
-        while self._held and self._held[0][0] < self._released_bytes:
-            entries.append(entry(self._held.popleft()[1], self._piece))
+        tells_rest = is_last and self._name is not None
+        while self._held and (tells_rest or self._held[0][0] < self._released_bytes):
+            entries.append(entry(self._held.popleft()[1], self._name or self._piece))
         return tuple(entries)
 
 

@@ -155,7 +155,8 @@ class Session:
         model, request = self._backend.model, built.requests[index]
         echo = Echo(model, message, request.prompt) if isinstance(message, Complete) and message.echo else None
         piece = partial(model.piece, with_control=request.show_control)
-        logprobs = None if request.logprobs is None else HeldLogprobs(piece)
+        name = partial(model.piece, with_control=True) if isinstance(message, Complete) else None
+        logprobs = None if request.logprobs is None else HeldLogprobs(piece, name)
         return Choice(conversation, built.reader(), index, logprobs, echo, Account(model, message, request))
 
     def _submit(self, requests: list[GenerationRequest]) -> None:
