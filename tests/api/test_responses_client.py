@@ -252,7 +252,7 @@ def test_logprobs_come_with_the_text(client):
         ),
         ({"text": {"verbosity": "high"}}, "text.verbosity"),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
-        ({"truncation": "auto"}, "truncation"),
+        ({"truncation": "sometimes"}, "truncation"),
         ({"temperature": 3}, "temperature"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"include": ["nothing"]}, "include"),
@@ -306,3 +306,17 @@ def test_tokens_are_counted_without_an_answer(client):
     first = client.create(model="echo", input="hello")
     longer = client.input_tokens.count(input="hello", previous_response_id=first.id, **fields)
     assert longer.input_tokens > counted.input_tokens
+
+
+def test_truncation_leaves_out_what_does_not_fit(client):
+    """The fake worker's context holds 4,096 tokens, and each character is one."""
+    turns = [{"role": role, "content": f"{n} {'x' * 400}"} for n in range(10) for role in ("user", "assistant")]
+    items = [*turns, {"role": "user", "content": "asked"}]
+    fields = {"model": "echo", "input": items, "instructions": "Be brief.", "max_output_tokens": 100}
+    system, *rest = seen(client.create(truncation="auto", **fields))["messages"]
+    assert system["content"] == "Be brief."
+    assert [message["role"] for message in rest] == ["user", "assistant"] * 4 + ["user"]
+    assert (rest[0]["content"][0], rest[-1]["content"]) == ("6", "asked")
+    assert len(seen(client.create(truncation="disabled", **fields))["messages"]) == 22
+    short = client.create(model="echo", input="asked", truncation="auto")
+    assert (seen(short)["messages"], short.truncation) == ([{"role": "user", "content": "asked"}], "auto")

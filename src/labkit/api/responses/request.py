@@ -88,6 +88,7 @@ class ResponseCall(Call):
         input_items: items that came with the request, as they are stored.
         keep: whether the response may be asked for again.
         as_summary: reasoning is given as a summary.
+        truncates: what does not fit into the context is left out.
     """
 
     operation: Generate
@@ -96,6 +97,7 @@ class ResponseCall(Call):
     previous_id: str | None
     keep: bool
     as_summary: bool
+    truncates: bool
 
 
 def parse_response_call(
@@ -120,6 +122,17 @@ def parse_response_call(
         previous_id=parsed.previous_response_id,
         keep=parsed.store is not False,
         as_summary=_wants_summary(parsed),
+        truncates=parsed.truncation == "auto",
+    )
+
+
+def render_of(operation: Generate, messages: tuple[dict[str, Any], ...]) -> Render:
+    """The question how many tokens `messages` would be in place of the operation's own."""
+    return Render(
+        operation.request_id,
+        messages=messages,
+        tools=() if operation.tool_choice == "none" else operation.tools,
+        reasoning_effort=operation.reasoning_effort,
     )
 
 
@@ -151,13 +164,6 @@ def _refuse(body: dict[str, Any]) -> None:
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice.get("type") != "allowed_tools":
         _refuse_foreign_tools([choice], lambda _: "tool_choice.type")
-    if body.get("truncation") == "auto":
-        raise InvalidRequestError(
-            "truncation: 'auto' is not supported: nothing is dropped in silence",
-            param="truncation",
-            code="unsupported_parameter",
-            hint="shorten the input yourself when you get context_length_exceeded",
-        )
     refuse_foreign_items(body.get("input"))
 
 

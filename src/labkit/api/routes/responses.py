@@ -1,23 +1,27 @@
 """POST /v1/responses and what belongs to it: stored responses, their input items, a count of tokens."""
 
 import contextlib
+import dataclasses
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from labkit.api.asking import answer, ignored_header, reply
+from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
 from labkit.api.exchange import observation_of
 from labkit.api.responses.answers import ResponsesWire, rename_param
 from labkit.api.responses.items import Item
-from labkit.api.responses.request import ResponseCall, parse_count, parse_response_call
+from labkit.api.responses.request import ResponseCall, parse_count, parse_response_call, render_of
 from labkit.api.responses.store import Owner, ResponseStore
+from labkit.api.responses.truncation import Messages, room_for_prompt, shortened
 from labkit.errors import InvalidRequestError, LabkitError
-from labkit.worker.messages import Rendered
+from labkit.worker.messages import Rendered, Reply
 
 router = APIRouter(prefix="/v1/responses")
 _MOST_LISTED = 100
@@ -52,6 +56,8 @@ async def create_response(request: Request) -> Response:
     call = parse_response_call(body, response_id, memory, strict=_is_strict(request))
     wire = ResponsesWire(call.echo, response_id, memory.keeper(call), as_summary=call.as_summary)
     with _params_renamed():
+        if call.truncates:
+            call = await _truncated(request, call)
         return await answer(request, call, wire)
 
 
@@ -62,9 +68,8 @@ async def count_input_tokens(request: Request) -> Response:
     body = parse_object(await request.body())
     model, render, ignored = parse_count(body, count_id, _memory(request), strict=_is_strict(request))
     with _params_renamed():
-        rendered = await reply(request, model, render)
-    assert isinstance(rendered, Rendered)
-    counted = {"object": "response.input_tokens", "input_tokens": rendered.num_tokens}
+        num_tokens = _num_tokens(await reply(request, model, render))
+    counted = {"object": "response.input_tokens", "input_tokens": num_tokens}
     return JSONResponse(counted, headers=ignored_header(ignored))
 
 
@@ -116,6 +121,32 @@ async def cancel_response(response_id: str, request: Request) -> Response:
         code="not_cancellable",
         hint="close the connection of a running request: that cancels it",
     )
+
+
+async def _truncated(request: Request, call: ResponseCall) -> ResponseCall:
+    """The same call, with as much of its conversation as fits into the model's context."""
+    backend: ChatBackend = request.app.state.backend
+
+    async def count(messages: Messages) -> int:
+        return _num_tokens(await reply(request, call.model, render_of(call.operation, messages)))
+
+    everything = call.operation.messages
+    if (context_tokens := _context_tokens(backend, call.model)) is None:
+        await count(everything)  # loads the model: then its context is known
+        context_tokens = _context_tokens(backend, call.model)
+    if context_tokens is None:
+        return call
+    messages = await shortened(everything, room_for_prompt(context_tokens, call.operation.max_tokens), count)
+    return dataclasses.replace(call, operation=msgspec.structs.replace(call.operation, messages=messages))
+
+
+def _context_tokens(backend: ChatBackend, model: str) -> int | None:
+    return next((card.context_tokens for card in backend.models() if model in (card.name, *card.aliases)), None)
+
+
+def _num_tokens(answered: Reply) -> int:
+    assert isinstance(answered, Rendered)
+    return answered.num_tokens
 
 
 @contextlib.contextmanager
