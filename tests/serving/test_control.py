@@ -8,9 +8,9 @@ import pytest
 from fakes.endpoints import body, fake_plan
 from labkit.errors import ConnectionFailedError, ModelNotFoundError, RefusedError
 from labkit.serving import running_endpoint
-from labkit.serving.control import TOKEN_HEADER
 from labkit.serving.control_client import ask_models, ask_unload
 from labkit.serving.instances import instance_of
+from labkit.serving.model_rows import TOKEN_HEADER
 
 URL = "/v1/chat/completions"
 

@@ -56,7 +56,7 @@ def test_a_model_that_comes_later_can_be_asked_for_at_once_and_one_that_goes_unt
         await asyncio.sleep(0.1)
         assert pool.health()["later"].state == "ready"
         await pool.unload("later")
-        while "later" in pool.health():
+        while "later" in pool.health():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         with pytest.raises(ModelNotFoundError):
             await pool.load("later")

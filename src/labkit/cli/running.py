@@ -9,8 +9,8 @@ from labkit.cli import output
 from labkit.errors import ConnectionFailedError, InputError, LabkitError, ModelNotFoundError, NotReadyError
 
 if TYPE_CHECKING:
-    from labkit.serving.control import ModelRow
     from labkit.serving.instances import Instance
+    from labkit.serving.model_rows import ModelRow
 
     Running = tuple[tuple[Instance, tuple[ModelRow, ...] | None], ...]
 

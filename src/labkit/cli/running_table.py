@@ -7,8 +7,8 @@ from labkit.cli import output
 from labkit.units import render_bytes, render_seconds
 
 if TYPE_CHECKING:
-    from labkit.serving.control import ModelRow
     from labkit.serving.instances import Instance
+    from labkit.serving.model_rows import ModelRow
 
 
 def as_plain(instance: "Instance", rows: "tuple[ModelRow, ...] | None") -> dict[str, Any]:

@@ -8,7 +8,6 @@ import dataclasses
 import hmac
 import ipaddress
 import time
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.datastructures import Headers, QueryParams
@@ -19,10 +18,8 @@ from labkit.api.backend import ModelCard, ModelHealth
 from labkit.api.error_responses import error_response
 from labkit.api.errors import UnknownUrlError
 from labkit.errors import InvalidRequestError, LabkitError, RefusedError
+from labkit.serving.model_rows import PREFIX, TOKEN_HEADER, ModelRow
 from labkit.serving.residency import Resident
-
-PREFIX = "/labkit/control/"
-TOKEN_HEADER = "x-labkit-control"
 
 
 class Controlled(Protocol):
@@ -47,30 +44,6 @@ class Controlled(Protocol):
     async def unload(self, model: str) -> None:
         """Unload it when its requests are over."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One model of a running endpoint, as `labkit ps` shows it.
-
-    Attributes:
-        memory_bytes: set apart for it; None while it is not loaded.
-        expires_in_seconds: when it is unloaded if nobody asks it; None for not of itself.
-        stays: it is not unloaded for another model either.
-    """
-
-    name: str
-    state: str
-    reason: str = ""
-    memory_bytes: int | None = None
-    num_running: int = 0
-    num_waiting: int = 0
-    num_slots: int | None = None
-    num_restarts: int = 0
-    loaded_at: float | None = None
-    expires_in_seconds: float | None = None
-    stays: bool = False
-    adapters: tuple[str, ...] = ()
 
 
 def rows_of(pool: Controlled) -> tuple[ModelRow, ...]:

@@ -7,8 +7,8 @@ import msgspec
 
 from labkit.client.translate import connection_failed, error_of_status
 from labkit.errors import ConnectionFailedError
-from labkit.serving.control import PREFIX, TOKEN_HEADER, ModelRow
 from labkit.serving.instances import Instance
+from labkit.serving.model_rows import PREFIX, TOKEN_HEADER, ModelRow
 
 ANSWER_SECONDS = 5.0
 LOAD_SECONDS = 600.0
