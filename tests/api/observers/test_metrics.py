@@ -1,3 +1,4 @@
+import asyncio
 import os
 
 import pytest
@@ -19,7 +20,7 @@ class Scraped(dict):
     """Values by name and labels, from the text that a scraper reads."""
 
     def __init__(self, metrics, accept=""):
-        body, self.content_type = metrics.render(accept)
+        body, self.content_type = asyncio.run(metrics.render(accept))
         parser = parse_openmetrics if "openmetrics" in self.content_type else parse
         for family in parser(body.decode()):
             for sample in family.samples:

@@ -4,7 +4,7 @@ What a client wrote (messages, tools, documents) is no part of it, but for the p
 endpoint was told to keep prompts.
 """
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from labkit.api.errors import message_of, status_of
@@ -15,11 +15,12 @@ from labkit.api.observers.durations import (
     seconds_per_token,
     total_seconds,
 )
-from labkit.engine.types import SamplingOverrides
+from labkit.engine.types import SamplingOverrides, Usage
 from labkit.worker.messages import Complete, Embed, Generate, Report, Rerank
 
 MAX_VALUE_CHARS = 200
 MAX_PROMPT_CHARS = 256 * 1024
+_USAGE = tuple(field.name for field in fields(Usage))
 _SAMPLING = tuple(field.name for field in fields(SamplingOverrides))
 
 
@@ -40,7 +41,7 @@ def explain(observation: Observation) -> dict[str, Any]:
         "key_id": caller.key_id or None,
         "key_name": caller.name or None,
         "times": _times(observation),
-        "tokens": asdict(usage) if usage else None,
+        "tokens": {name: getattr(usage, name) for name in _USAGE} if usage else None,
         "messages": _messages(observation),
         "parameters": _parameters(observation),
         "prompt": _prompt(observation),

@@ -1,6 +1,8 @@
 """GET /metrics: every series in one registry of its own, filled at the end of requests and asked for by scrapes."""
 
+import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -18,6 +20,7 @@ from labkit.api.observers.model_names import ModelNames
 from labkit.api.observers.vllm_series import VllmSeries
 
 _OPENMETRICS = "application/openmetrics-text"
+_END = b"# EOF\n"
 
 
 class Metrics(Collector):
@@ -56,13 +59,30 @@ class Metrics(Collector):
         yield from self._gen_ai.families()
         yield from self._labkit.families(known)
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """All of it as Prometheus text, or OpenMetrics where `accept` asks for that; and its content type."""
+    async def render(self, accept: str) -> tuple[bytes, str]:
+        """All of it as Prometheus text, or OpenMetrics where `accept` asks for that; and its content type.
+
+        Other requests go on between two families: all of them together take as long as several tokens.
+        """
         encode, content_type = choose_encoder(accept)
         if content_type.startswith(_OPENMETRICS):
             # The library's escaping (0.26) turns the colons of OpenMetrics samples into underscores. No name here needs
             # any, and without it all stay as they are.
-            return openmetrics.generate_latest(
-                self._registry, ALLOWUTF8
-            ), f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
-        return encode(self._registry), content_type
+            encode = partial(openmetrics.generate_latest, escaping=ALLOWUTF8)
+            content_type = f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
+        written = []
+        for family in self._registry.collect():
+            written.append(encode(_Only(family)).removesuffix(_END))
+            await asyncio.sleep(0)
+        return b"".join(written) + (_END if content_type.startswith(_OPENMETRICS) else b""), content_type
+
+
+class _Only(Collector):
+    """A registry of one family, for the library's encoders."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> tuple[Metric]:
+        """That family."""
+        return (self._family,)

@@ -16,5 +16,5 @@ async def get_metrics(request: Request) -> Response:
     OpenMetrics where the Accept header asks for it.
     """
     metrics: Metrics = request.app.state.metrics
-    body, content_type = metrics.render(request.headers.get("accept", ""))
+    body, content_type = await metrics.render(request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
