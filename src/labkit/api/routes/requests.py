@@ -24,7 +24,7 @@ async def list_requests(request: Request, limit: str = str(DEFAULT_LISTED)) -> d
     return {"object": "list", "data": recent.newest(observation_of(request).caller, int(limit))}
 
 
-@router.get("/labkit/requests/{request_id}")
+@router.get("/labkit/requests/{request_id:path}")
 async def get_request(request_id: str, request: Request) -> dict[str, Any]:
     """One request, by its x-request-id or the id of its answer; "last" is the newest. Raises RequestNotFoundError."""
     recent: RecentRequests = request.app.state.recent
