@@ -114,7 +114,7 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(environment, tmp_path):
     ("options", "code", "text"),
     [
         (["nanoo"], 66, "did you mean"),
-        (["nano", "--host", "0.0.0.0"], 77, "API keys are not supported yet"),
+        (["nano", "--host", "0.0.0.0"], 77, "there is no API key yet"),
         (["nano", "--port", "65536"], 2, "--port"),
         (["nano", "--ctx", "1"], 2, "--ctx"),
         (["nano", "nano"], 2, "named twice"),

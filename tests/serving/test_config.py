@@ -7,8 +7,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from labkit.access.policy import AccessPolicy
 from labkit.engine.types import EngineConfig
 from labkit.errors import InputError
+from labkit.serving import Wishes
 from labkit.serving.config import ConfigFile, json_schema
 from labkit.serving.config_file import config_places, find_config, read_config
 from labkit.serving.wishes import Typed, wishes_of
@@ -123,7 +125,8 @@ def test_what_is_typed_wins(tmp_path, settings):
 
 
 def test_without_any_name_every_model_is_served(settings):
-    assert wishes_of(ConfigFile(), Typed(), settings)[1].whole_store
+    names, wishes = wishes_of(ConfigFile(), Typed(), settings)
+    assert (names, wishes) == ((), Wishes(whole_store=True, access=AccessPolicy(folder=settings.access_folder)))
     assert not wishes_of(ConfigFile(), Typed(models=("nano",)), settings)[1].whole_store
     assert wishes_of(ConfigFile(), Typed(models=("nano",), endpoint={"all": True}), settings)[1].whole_store
     assert not wishes_of(ConfigFile(all=True), Typed(models=("nano",)), settings)[1].whole_store

@@ -82,8 +82,10 @@ def too_large(model: ServedModel, engine: EngineConfig, largest_bytes: int, stay
     try:
         _require([model], engine, Machine(budget), lambda model, _: model.estimate or estimate(model, engine))
     except InsufficientMemoryError as error:
-        beside = f" beside what stays loaded ({', '.join(staying)})" if staying else ""
-        return InsufficientMemoryError(error.message + beside, hint=error.hint)
+        if not staying:
+            return error
+        hint = error.hint if "--ctx" in error.hint else f"make room for it: labkit stop {staying[0]}"
+        return InsufficientMemoryError(f"{error.message} beside what stays loaded ({', '.join(staying)})", hint=hint)
     need = render_bytes(memory_of(model, engine))
     return InsufficientMemoryError(f"{model.ref.name} needs {need}, {render_bytes(budget)} can be free")
 

@@ -19,7 +19,7 @@ from labkit.serving.plan import EndpointPlan, ServedModel
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """The address is ours, the models are being loaded."""
+    """The address is ours, the models that stay are being loaded."""
 
     models: tuple[ServedModel, ...]
 
@@ -67,7 +67,8 @@ async def _serve(plan: EndpointPlan, on_event: Callable[[ServeEvent], None]) -> 
     stopper = _Stopper()
     with _signals_go_to(stopper.on_signal):
         started = time.monotonic()
-        async with open_endpoint(plan, lambda: on_event(Loading(plan.models))) as endpoint:
+        staying = tuple(model for model in plan.models if model.stays)
+        async with open_endpoint(plan, lambda: on_event(Loading(staying))) as endpoint:
             stopper.endpoint = endpoint
             with _record(plan, endpoint):
                 is_open = not is_loopback(plan.host)

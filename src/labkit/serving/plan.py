@@ -26,6 +26,7 @@ WORKER_PROGRAM = (sys.executable, "-P", "-m", "labkit.worker")
 SLOWEST_LOAD_BYTES_PER_SECOND = 20 * MIB
 SHORTEST_LOAD_LIMIT_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 300.0
+DRAIN_SECONDS = 30.0
 ROOM_SECONDS = 60.0
 
 
@@ -123,7 +124,7 @@ class EndpointPlan:
     port: int = DEFAULT_PORT
     engine: EngineConfig = field(default_factory=EngineConfig)
     restart: RestartPolicy = field(default_factory=RestartPolicy)
-    drain_seconds: float = 30.0
+    drain_seconds: float = DRAIN_SECONDS
     worker_program: Sequence[str] = WORKER_PROGRAM
     aliases: Mapping[str, str] = field(default_factory=dict)
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS

@@ -10,7 +10,7 @@ from labkit.errors import InputError
 from labkit.serving.directory import Directory, check_aliases, check_names
 from labkit.serving.fit import require_fit
 from labkit.serving.observing import Observing
-from labkit.serving.plan import KEEP_ALIVE_SECONDS, EndpointPlan, ModelOptions, ServedModel
+from labkit.serving.plan import DRAIN_SECONDS, KEEP_ALIVE_SECONDS, EndpointPlan, ModelOptions, ServedModel
 from labkit.serving.shelf import find_model
 from labkit.settings import Settings, ensure_writable
 
@@ -35,7 +35,7 @@ class Wishes:
     preload: bool = False
     keep_alive_seconds: float | None = None
     memory_limit_bytes: int | None = None
-    drain_seconds: float = 30.0
+    drain_seconds: float = DRAIN_SECONDS
     whole_store: bool = False
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
     access: AccessPolicy = field(default_factory=AccessPolicy)

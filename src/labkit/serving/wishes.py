@@ -10,7 +10,7 @@ from labkit.access.policy import AccessPolicy
 from labkit.engine.types import EngineConfig
 from labkit.serving.config import ConfigFile, ModelTable
 from labkit.serving.observing import Observing
-from labkit.serving.plan import ModelOptions
+from labkit.serving.plan import DRAIN_SECONDS, ModelOptions
 from labkit.serving.planning import Wishes
 from labkit.settings import Settings
 
@@ -62,7 +62,7 @@ def wishes_of(config: ConfigFile, typed: Typed, settings: Settings) -> tuple[tup
         preload=bool(top.get("preload")),
         keep_alive_seconds=top.get("keep_alive"),
         memory_limit_bytes=top.get("memory_limit"),
-        drain_seconds=top.get("drain", Wishes.drain_seconds),
+        drain_seconds=top.get("drain", DRAIN_SECONDS),
         whole_store=bool(is_all) or not names,
         models={model.name: _options(model, config, typed, settings) for model in config.models},
         access=_made(AccessPolicy, config.access, typed.access, folder=settings.access_folder),
