@@ -68,6 +68,9 @@ check-mutants: install-dev ## 2,000 damaged and hostile model files, a quarter o
 check-templates: install-dev ## The chat templates of the field (fetched with pip, or TEMPLATES=folder) through every format.
 	$(BIN)/python benchmarks/chat_templates.py $(TEMPLATES)
 
+check-openapi: install-dev ## schemathesis over every operation of the endpoint, a quarter of an hour.
+	PYTHONPATH=tests $(BIN)/python benchmarks/check_openapi.py
+
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano
 

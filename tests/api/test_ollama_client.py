@@ -147,7 +147,7 @@ def test_embeddings(client):
 
 def test_inputs_are_cut_only_where_that_is_asked_for(client):
     long = "word " * 5000
-    with pytest.raises(ollama.ResponseError, match="context holds"):
+    with pytest.raises(ollama.ResponseError, match="context length"):
         client.embed("bert", long)
     cut, short = client.embed("bert", [long, "word"], truncate=True).embeddings
     assert len(cut) == len(short)
@@ -165,7 +165,7 @@ def test_what_there_is(client):
 def test_show(client):
     nano, bert = client.show("nano:latest"), client.show("bert")
     assert "{%" in nano.template
-    assert "completion" in nano.capabilities
+    assert nano.capabilities == ["completion", "tools"]
     assert "completion" not in bert.capabilities
     assert "embedding" in bert.capabilities
     assert nano.modelinfo["general.parameter_count"] > 1_000_000

@@ -1,17 +1,16 @@
 """What Ollama's clients are told of models."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from labkit.api.backend import ModelCard, ModelHealth
+from labkit.api.ollama.abilities import abilities
 from labkit.worker.messages import TokenizerDescribed
 
 # Clients compare it with the first one that had what they need: log-probabilities came with this one.
 API_VERSION = "0.12.11"
 FOREVER = "9999-12-31T23:59:59Z"
 UNKNOWN_DIGEST = "0" * 64  # clients show the first twelve, and must find some
-_CAPABILITIES = (("chat", "completion"), ("completions", "completion"), ("embeddings", "embedding"))
 
 
 def listed(card: ModelCard) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def running(card: ModelCard, health: ModelHealth) -> dict[str, Any]:
     }
 
 
-def shown(card: ModelCard, tokenizer: TokenizerDescribed | None, abilities: Iterable[str]) -> dict[str, Any]:
+def shown(card: ModelCard, tokenizer: TokenizerDescribed | None) -> dict[str, Any]:
     """The answer of POST /api/show; `tokenizer` None where the model is not loaded."""
     return {
         "modelfile": f"# {card.name} is served by labkit, which has no modelfiles\nFROM {card.name}\n",
@@ -49,16 +48,9 @@ def shown(card: ModelCard, tokenizer: TokenizerDescribed | None, abilities: Iter
         "license": card.license or "",
         "details": _details(card),
         "model_info": _model_info(card, tokenizer),
-        "capabilities": [
-            *dict.fromkeys(ours for known, ours in _CAPABILITIES if known in card.capabilities),
-            *abilities,
-        ],
+        "capabilities": abilities(card, tokenizer),
         "modified_at": _time(card.created),
     }
-
-
-def _capabilities(card: ModelCard) -> Iterable[str]:
-    return dict.fromkeys(ours for known, ours in _CAPABILITIES if known in card.capabilities)
 
 
 def _details(card: ModelCard) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Ollama's native API: what there is (tags, ps, show, version), and what labkit does in its own way instead."""
 
+import asyncio
 import uuid
 
 from fastapi import APIRouter, Request
@@ -57,7 +58,8 @@ async def ollama_show(request: Request) -> Response:
     state = backend.health().get(asked.card.name)
     is_loaded = state is not None and state.state == "ready"
     tokenizer = await _tokenizer(request, asked.card.name) if is_loaded else None
-    return JSONResponse(shown(asked.card, tokenizer, ()), headers=ignored_header(asked.ignored))
+    answer = await asyncio.to_thread(shown, asked.card, tokenizer)
+    return JSONResponse(answer, headers=ignored_header(asked.ignored))
 
 
 @router.post("/api/pull")

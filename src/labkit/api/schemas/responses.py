@@ -91,8 +91,10 @@ def item_type(item: object) -> str:
     """The type of an item as clients write it: a message may go without, and so may a reference."""
     given = item.get("type") if isinstance(item, Mapping) else getattr(item, "type", None)
     if given is None:
-        has_role = "role" in item if isinstance(item, Mapping) else hasattr(item, "role")
-        return "message" if has_role or not isinstance(item, Mapping) or "id" not in item else "item_reference"
+        has_role, has_id = (
+            name in item if isinstance(item, Mapping) else hasattr(item, name) for name in ("role", "id")
+        )
+        return "message" if has_role or not has_id else "item_reference"
     return str(given)
 
 
