@@ -1,10 +1,12 @@
 import asyncio
 
+import msgspec
 import pytest
 
 from labkit.errors import NotReadyError, QueueFullError, UnavailableError, WorkerDiedError
-from labkit.serving.route import MAX_PENDING_DELTAS, Route
-from labkit.worker.messages import Delta
+from labkit.serving.backlog import Backlog, weight_of
+from labkit.serving.route import MAX_PENDING_DELTAS, UNCOUNTED_DELTAS, Route
+from labkit.worker.messages import Delta, LogprobEntry, TokenText
 from labkit.worker.wire import describe_error
 
 LAST = Delta("r", finish_reason="stop")
@@ -95,3 +97,43 @@ def test_a_reader_that_is_too_slow_is_given_up_and_memory_stays_bounded():
     assert route.deliver(Delta("r", content="x"))
     with pytest.raises(UnavailableError, match="slowly"):
         collect(route)
+
+
+def test_whoever_holds_the_most_is_given_up_when_all_together_hold_too_much():
+    backlog = Backlog(most_bytes=100_000)
+    greedy, modest = Route(backlog), Route(backlog)
+    piece = Delta("r", content="x" * 1000)
+    for _ in range(UNCOUNTED_DELTAS + 10):
+        assert modest.deliver(piece)
+    told = [greedy.deliver(piece) for _ in range(UNCOUNTED_DELTAS + 100)]
+    assert told.count(False) == 1  # the worker is told once
+    assert not modest.is_over
+    with pytest.raises(UnavailableError, match="too slowly"):
+        collect(greedy)
+    assert modest.deliver(LAST)
+    assert "".join(delta.content for delta in collect(modest)) == "x" * 1000 * (UNCOUNTED_DELTAS + 10)
+    assert backlog.num_bytes == 0
+
+
+def test_an_answer_that_nobody_fetches_is_forgotten_too():
+    backlog = Backlog(most_bytes=10_000)
+    route = Route(backlog)
+    for _ in range(UNCOUNTED_DELTAS + 1):
+        assert route.deliver(Delta("r", content="x" * 1000))
+    assert route.deliver(LAST)
+    assert backlog.num_bytes > 0
+    route.close()
+    assert backlog.num_bytes == 0
+    other = Route(backlog)
+    for _ in range(UNCOUNTED_DELTAS):
+        other.deliver(Delta("r"))
+    other.deliver(msgspec.structs.replace(LAST, content="x" * 10_000))
+    with pytest.raises(UnavailableError, match="too slowly"):
+        collect(other)
+    assert other.deliver(LAST)  # it is over: there is nothing to cancel
+
+
+def test_log_probabilities_weigh_more_than_text():
+    token = TokenText(b"x", -1.0)
+    heavy = Delta("r", content="x", logprobs=(LogprobEntry(token, (token,) * 20),))
+    assert weight_of(heavy) > 5 * weight_of(Delta("r", content="x"))

@@ -3,11 +3,14 @@
 import asyncio
 
 from labkit.errors import LabkitError, NotReadyError, UnavailableError
+from labkit.serving.backlog import Backlog
 from labkit.worker.merging import merged
 from labkit.worker.messages import Delta
 from labkit.worker.wire import restore_error
 
 MAX_PENDING_DELTAS = 4096
+UNCOUNTED_DELTAS = 32  # a reader is hardly behind: most requests never cost a count
+_backlog = Backlog()
 
 
 class Route:
@@ -17,7 +20,9 @@ class Route:
     came meanwhile is one piece of news.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: Backlog = _backlog) -> None:
+        self._backlog = backlog
+        self._must_cancel = False
         self._pending: list[Delta] = []
         self._error: LabkitError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -27,19 +32,35 @@ class Route:
     def deliver(self, delta: Delta) -> bool:
         """Pass on what the worker said. False when the client reads so slowly that the request was given up."""
         if self.is_over:
-            return True
+            must_cancel, self._must_cancel = self._must_cancel and not delta.is_last, False
+            return not must_cancel
         if delta.error is not None:
             self.fail(restore_error(delta.error))
         elif delta.finish_reason == "cancelled":
             self.fail(NotReadyError("the worker is stopping: the answer was cut", hint="send the request again"))
         elif len(self._pending) >= MAX_PENDING_DELTAS:
-            self.fail(UnavailableError("the client read too slowly: the answer was cut"))
+            self.give_up()
+            self._must_cancel = False
             return False
         else:
             self.is_over = delta.is_last
             self._pending.append(delta)
             self._wake()
+            if len(self._pending) > UNCOUNTED_DELTAS:
+                self._backlog.hold(self, delta)
         return True
+
+    def give_up(self) -> None:
+        """End the request because its client is too far behind; what waits for it is forgotten."""
+        self._must_cancel = not self.is_over
+        self._pending.clear()
+        self._error = UnavailableError("the client read too slowly: the answer was cut")
+        self.is_over = True
+        self._wake()
+
+    def close(self) -> None:
+        """Nobody reads it any more."""
+        self._backlog.release(self)
 
     def fail(self, error: LabkitError) -> bool:
         """End the request with `error`. False when it was over already."""
@@ -63,6 +84,8 @@ class Route:
                 self._waiter = None
         if self._pending:
             deltas, self._pending = self._pending, []
+            if len(deltas) > UNCOUNTED_DELTAS:
+                self._backlog.release(self)
             self.is_read = self.is_over and self._error is None
             return merged(deltas)
         self.is_read = True

@@ -133,6 +133,7 @@ class Supervisor:
             while not route.is_read:
                 yield await route.news()
         finally:
+            route.close()
             del self._routes[request.request_id]
             if not route.is_over:
                 process.send_soon(Cancel(request.request_id))
