@@ -67,6 +67,7 @@ class FakeWorker:
         self.lock = threading.Lock()
         self.running: dict[str, threading.Event] = {}
         self.cancelled: list[str] = []
+        self.is_stuck = False
 
     def send(self, message) -> None:
         with self.lock:
@@ -128,8 +129,13 @@ class FakeWorker:
 
     def pulse(self) -> None:
         while True:
-            self.send(Pulse(len(self.running), 0, 0.0, {"cached_cells": 7, "counters": {"device_hits": 3}}))
+            figures = {"cached_cells": 7, "counters": {"device_hits": 3}}
+            self.send(Pulse(len(self.running), 0, 12.0 * self.is_stuck, figures, self.is_stuck))
             time.sleep(0.5)
+
+    def stuck(self, request: Generate, gone: threading.Event, number: int) -> None:
+        """Pulse on, and never get anywhere."""
+        self.is_stuck = True
 
     def answer(self, request: Generate, gone: threading.Event) -> None:
         text = request.messages[-1]["content"] or ""
@@ -137,7 +143,7 @@ class FakeWorker:
         number = int(rest) if rest.isdigit() else 5
         actions = {
             "die": self.die, "exit": self.exit, "late-error": self.late_error, "count": self.count,
-            "slow": self.slow, "flood": self.flood,
+            "slow": self.slow, "flood": self.flood, "stuck": self.stuck,
         }  # fmt: skip
         scripts = {"choices": self.choices, "tool": self.tool, "think": self.think, "stop here": self.stop_here}
         if verb in actions and (rest.isdigit() or not rest):

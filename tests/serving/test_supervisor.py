@@ -68,6 +68,15 @@ def test_a_frozen_worker_is_noticed_and_replaced(start, monkeypatch):
     assert http.post(URL, json=body("x")).status_code == 200
 
 
+def test_a_stuck_worker_is_replaced_and_the_fresh_one_is_not_blamed(start):
+    _, http = start(restart=PATIENT)
+    response = http.post(URL, json=body("stuck"))
+    assert response.status_code == 502
+    assert "had computed nothing for 12 s and was killed" in response.json()["error"]["message"]
+    assert http.post(URL, json=body("slow 20")).status_code == 200
+    assert health(http)["num_restarts"] == 1
+
+
 def test_a_silent_but_pulsing_worker_is_left_alone(start, monkeypatch):
     monkeypatch.setattr("labkit.serving.supervisor.SILENCE_SECONDS", 2.0)
     endpoint, http = start()

@@ -1,8 +1,9 @@
-from labkit.chat import ArgumentTypes, PlainReader, format_of
-from labkit.engine.types import Timings, TokenEvent, Usage
+from labkit.chat import ArgumentTypes, ContentPiece, PlainReader, ReasoningPiece, format_of
+from labkit.engine.types import Timings, TokenEvent, TokenLogprob, Usage
 from labkit.errors import ForwardError
 from labkit.worker.conversation import Choice, Conversation, longest_timings, summed_usage
 from labkit.worker.merging import merged
+from labkit.worker.messages import PromptTokens, Report
 
 
 def test_content_and_the_last_delta():
@@ -78,6 +79,51 @@ def test_a_prompt_is_counted_once_and_reuse_is_the_leaders():
     )
     assert summed_usage([]) is None
     assert longest_timings([]) is None
+
+
+class Thinker(PlainReader):
+    """Everything up to a bar is thought."""
+
+    is_reasoning = True
+
+    def feed(self, text):
+        if not self.is_reasoning:
+            return super().feed(text)
+        thought, bar, rest = text.partition("|")
+        self.is_reasoning = not bar
+        return [piece(part) for piece, part in ((ReasoningPiece, thought), (ContentPiece, rest)) if part]
+
+
+def test_tokens_of_what_was_thought_are_counted():
+    conversation = Conversation("r", 2)
+    first, second = (Choice(conversation, Thinker(), index) for index in range(2))
+    first.delta(TokenEvent("r#0", "Hm", (1, 2)))
+    first.delta(TokenEvent("r#0", "", (3,)))  # half a character
+    delta = first.delta(TokenEvent("r#0", "m|A", (4,)))
+    assert (delta.reasoning, delta.content) == ("m", "A")
+    assert first.delta(TokenEvent("r#0", "B", (5,), finish_reason="stop", usage=Usage(3, 5))).usage is None
+    last = second.delta(TokenEvent("r#1", "X", (1,), finish_reason="length", usage=Usage(3, 1)))
+    assert last.usage == Usage(3, 6, reasoning_tokens=5)
+
+
+class Told:
+    """An echo and an account in one."""
+
+    def told(self, logprobs):
+        return PromptTokens(f"{len(logprobs)} scored")
+
+    def report(self, last, constraint_seconds):
+        return Report(stop_cause=last.stop_cause, constraint_seconds=constraint_seconds)
+
+
+def test_a_prompt_is_given_back_with_the_first_delta_and_a_report_with_the_last():
+    conversation = Conversation("r")
+    conversation.constraint_seconds = 0.5
+    choice = Choice(conversation, PlainReader(), echo=Told(), account=Told())
+    first = choice.delta(TokenEvent("r", "a", (1,), prompt_logprobs=(TokenLogprob(5, -1.0),)))
+    assert (first.prompt, first.report) == (PromptTokens("1 scored"), None)
+    last = choice.delta(TokenEvent("r", "b", (2,), finish_reason="stop", stop_cause="stop_text"))
+    assert (last.prompt, last.report) == (None, Report(stop_cause="stop_text", constraint_seconds=0.5))
 
 
 def test_the_length_of_the_prompt_comes_with_the_first_delta_alone():

@@ -2,13 +2,27 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fakes.hostile_constraints import REFUSED
 from labkit.engine.types import SamplingOverrides
 from labkit.resources import embedded_model
-from labkit.worker.messages import Cancel, Generate, LoadFailed, Pulse, Ready, Shutdown, Step
+from labkit.worker.messages import (
+    Cancel,
+    Complete,
+    DescribeTokenizer,
+    Detokenize,
+    Generate,
+    LoadFailed,
+    Pulse,
+    Ready,
+    Render,
+    Shutdown,
+    Step,
+    Tokenize,
+)
 from labkit.worker.wire import HEADER, body_length, pack, unpack
 
 GREEDY = SamplingOverrides(temperature=0)
@@ -119,6 +133,43 @@ def test_a_worker_outlives_every_hostile_constraint(front):
         assert delta.error.kind in ("InvalidRequestError", "QueueFullError")  # full: the last two are still busy
     front.send(ask("Hi", max_tokens=4))
     assert front.deltas("r")[-1].finish_reason is not None
+
+
+def test_questions_are_answered_beside_requests(front):
+    front.send(Tokenize("t", "Hello <|im_end|>"))
+    tokens = front.receive().tokens
+    front.send(Detokenize("d", tokens))
+    assert front.receive().text == "Hello <|im_end|>"
+    front.send(Detokenize("d", (1, -5)))
+    assert front.receive().error.param == "tokens"
+    front.send(DescribeTokenizer("k"))
+    assert front.receive().special_tokens["eos"] == (2, "<|im_end|>")
+
+
+def test_a_conversation_is_rendered_as_it_is_for_an_answer(front):
+    question = Render("q", ({"role": "user", "content": "Hello"},))
+    front.send(question)
+    rendered = front.receive()
+    front.send(ask("Hello", max_tokens=1))
+    assert front.deltas("r")[-1].usage.prompt_tokens == rendered.num_tokens
+    front.send(Tokenize("t", rendered.prompt))
+    assert len(front.receive().tokens) == rendered.num_tokens
+
+
+def test_a_raw_prompt_is_completed_and_what_is_wrong_with_one_is_its_error(front):
+    front.send(Complete(request_id="r", prompt=(5, 6, 7), sampling=GREEDY, max_tokens=3, ignore_eos=True))
+    deltas = front.deltas("r")
+    assert (deltas[-1].usage.prompt_tokens, deltas[-1].usage.completion_tokens) == (3, 3)
+    front.send(Complete(request_id="r", prompt=(5, 1536)))
+    (delta,) = front.deltas("r")
+    assert (delta.error.kind, delta.error.param) == ("InvalidRequestError", "prompt")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_crash_would_leave_no_core(front):
+    limits = Path(f"/proc/{front.process.pid}/limits").read_text(encoding="utf-8")
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert line.split()[4:6] == ["0", "0"]
 
 
 def test_cancel_ends_a_running_request(front):

@@ -1,5 +1,6 @@
 """What the worker can tell about an answer when it is over. Nothing of it is computed before."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
@@ -12,6 +13,7 @@ from labkit.worker.messages import Generate, Generation, Report
 TEMPLATE = "template"
 """Under this name go tokens of the prompt that belong to no message."""
 _NOBODY = Company()
+_CHOICE = re.compile(r"#\d+$")
 
 
 class Account:
@@ -36,7 +38,7 @@ class Account:
             sampling=request.sampling,
             message_tokens=message_tokens(pieces, messages),
             prompt=b"".join(pieces).decode(errors="replace") if message.tell_prompt else None,
-            companions=company.request_ids,
+            companions=_requests_of(company.request_ids, but=message.request_id),
             most_companions=company.most,
             mean_batch=company.mean_batch,
             num_forwards=company.num_forwards,
@@ -45,6 +47,12 @@ class Account:
             constraint_seconds=constraint_seconds,
             chat_format=self._chat_format,
         )
+
+
+def _requests_of(engine_ids: Sequence[str], *, but: str) -> tuple[str, ...]:
+    """Ids of the requests that sequences belong to: one of several choices has its number after a #."""
+    names = (_CHOICE.sub("", engine_id) for engine_id in engine_ids)
+    return tuple(dict.fromkeys(name for name in names if name != but))
 
 
 def message_tokens(pieces: Sequence[bytes], messages: Sequence[dict[str, Any]]) -> tuple[tuple[str, int], ...]:

@@ -67,7 +67,7 @@ class Session:
         self._compiling: dict[str, list[GenerationRequest]] = {}
         self._compilers = ThreadPoolExecutor(_COMPILERS, thread_name_prefix="labkit-compile")
         outbox.translate = self.deltas
-        self._engine = AssembledEngine(backend, self._on_step, config)
+        self._engine = AssembledEngine(backend, outbox.put, config)
 
     def start(self, adapters: Mapping[str, Path]) -> None:
         """Start the engine, load the adapters and announce the model. Raises what loading an adapter raises."""
@@ -157,7 +157,9 @@ class Session:
         piece = partial(model.piece, with_control=request.show_control)
         name = partial(model.piece, with_control=True) if isinstance(message, Complete) else None
         logprobs = None if request.logprobs is None else HeldLogprobs(piece, name)
-        return Choice(conversation, built.reader(), index, logprobs, echo, Account(model, message, request))
+        chat_format = "" if isinstance(message, Complete) else self._requests.chat_format
+        account = Account(model, message, request, chat_format=chat_format)
+        return Choice(conversation, built.reader(), index, logprobs, echo, account)
 
     def _submit(self, requests: list[GenerationRequest]) -> None:
         for request in requests:
@@ -171,7 +173,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - whatever it is, the request must end with it
             with self._handing_over:
                 requests = self._compiling.pop(request_id, [])
-            self._on_step([TokenEvent(request.request_id, error=error) for request in requests])
+            self._outbox.put([TokenEvent(request.request_id, error=error) for request in requests])
         else:
             if (choice := self._any_choice(request_id)) is not None:
                 choice.conversation.constraint_seconds = time.monotonic() - started
@@ -190,9 +192,6 @@ class Session:
         """One choice failed, and the request with it: the others need not go on."""
         for engine_id in engine_ids:
             self._engine.cancel(engine_id)
-
-    def _on_step(self, events: list[TokenEvent]) -> None:
-        self._outbox.put(events)
 
     def _ready(self, adapters: tuple[str, ...]) -> Ready:
         backend, model = self._backend, self._backend.model
