@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
-BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 DEFAULT_PORT = "8642"
 
@@ -58,7 +58,7 @@ class Tour:
             cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert result.returncode == 0, f"$ {command}\n{result.stderr}"
-        return result.stdout
+        return result.stdout.replace(str(self.port), DEFAULT_PORT)
 
     def serve(self, command):
         log = (self.folder / "serve.log").open("w+")
@@ -78,6 +78,9 @@ class Tour:
             return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health").status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
+
+    def configuration(self, text):
+        (self.folder / "labkit.toml").write_text(text)
 
     def python(self, text):
         text = text.replace(DEFAULT_PORT, str(self.port))
@@ -102,7 +105,7 @@ def test_the_readme_s_examples_run_and_print_what_it_shows(bench):
     blocks = BLOCK.findall(README.read_text(encoding="utf-8"))
     assert len(blocks) >= 7
     for language, text in blocks:
-        bench.console(text) if language == "console" else bench.python(text)
+        {"console": bench.console, "python": bench.python, "toml": bench.configuration}[language](text)
 
 
 def test_both_commands_come_first():
