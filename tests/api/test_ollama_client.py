@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import httpx2
 import ollama
@@ -26,7 +27,9 @@ HELLO = [{"role": "user", "content": "Hello!"}]
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    models = (served_model(embedded_model(), "nano"), served_model(write_tiny_bert(folder / "bert.gguf")))
+    nano = served_model(embedded_model(), "nano")
+    guest = replace(nano, ref=replace(nano.ref, name="guest"), stays=False)
+    models = (nano, served_model(write_tiny_bert(folder / "bert.gguf")), guest)
     plan = EndpointPlan(models, folder, port=0, engine=EngineConfig(num_threads=1))
     with running_endpoint(plan) as endpoint:
         yield endpoint
@@ -155,11 +158,10 @@ def test_inputs_are_cut_only_where_that_is_asked_for(client):
 
 
 def test_what_there_is(client):
-    assert [model.model for model in client.list().models] == ["nano", "bert"]
+    assert [model.model for model in client.list().models] == ["nano", "bert", "guest"]
     assert client.list().models[0].details.quantization_level == "Q8_0"
-    loaded = {model.model: model for model in client.ps().models}
-    assert set(loaded) == {"nano", "bert"}
-    assert loaded["nano"].context_length > 0
+    assert set(running(client)) == {"nano", "bert"}
+    assert running(client)["nano"].context_length > 0
 
 
 def test_show(client):
@@ -177,7 +179,24 @@ def test_loading_ahead(client):
     assert (loaded.response, loaded.done, loaded.done_reason) == ("", True, "load")
     assert client.chat("nano", []).done_reason == "load"
     assert client.generate("nano", keep_alive=0).done_reason == "unload"
-    assert client.generate("nano", "Hello!").done_reason == "stop"  # it comes back by itself
+    assert "nano" not in running(client)
+    back = client.generate("nano", "Hello!")  # it comes back by itself
+    assert back.done_reason == "stop"
+    assert back.load_duration > 1_000_000
+
+
+def test_keep_alive_says_how_long_a_model_stays(client):
+    assert client.generate("guest", "Hello!", keep_alive=0).done_reason == "stop"
+    wait_for(lambda: "guest" not in running(client))
+    client.generate("guest", keep_alive="5m")
+    assert running(client)["guest"].expires_at.year < 9999
+    client.generate("guest", keep_alive=-1)
+    assert running(client)["guest"].expires_at.year == 9999
+    client.generate("guest", keep_alive=0)
+
+
+def running(client):
+    return {model.model: model for model in client.ps().models}
 
 
 def test_errors_have_ollamas_form(echo, client):

@@ -12,6 +12,7 @@ CARDS = (
     ModelCard("nano", 0, context_tokens=1024, aliases=("labkit-nano",)),
     ModelCard("base", 0, chat_template=False),
     ModelCard("odd:latest", 0),
+    ModelCard("small", 0, context_tokens=1024, trained_context_tokens=2048),
 )
 
 
@@ -60,6 +61,7 @@ def test_a_longer_context_than_is_served_is_refused_with_both_numbers():
     assert "4096" in error.message
     assert "1024" in error.message
     assert "--ctx 4096" in error.hint
+    assert "trained for 2048" in refused(chat, options={"num_ctx": 4096}, model="small").hint
     assert parse_chat({"model": "base", "options": {"num_ctx": 4096}}, CARDS, "r", strict=False).num_ctx == 4096
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from labkit.api.backend import ModelCard
 from labkit.api.schemas.fields import ignored_in
 from labkit.api.schemas.ollama import MAX_PENALTY_WINDOW, Options
 from labkit.engine.types import SamplingOverrides
@@ -81,14 +82,16 @@ def stops(options: Options) -> tuple[str, ...]:
     return (options.stop,) if isinstance(options.stop, str) else tuple(options.stop or ())
 
 
-def check_context(wanted: int | None, served: int | None, model: str) -> None:
+def check_context(wanted: int | None, card: ModelCard) -> None:
     """Raise InvalidRequestError when a client wants a longer context than there is; unknown (None) is enough."""
+    served, trained = card.context_tokens, card.trained_context_tokens
     if wanted is not None and served is not None and wanted > served:
+        is_possible = trained is None or wanted <= trained
         raise InvalidRequestError(
-            f"options.num_ctx asks for {wanted} tokens, {model} is served with {served}",
+            f"options.num_ctx asks for {wanted} tokens, {card.name} is served with {served}",
             param="options.num_ctx",
             code="context_length_exceeded",
-            hint=f"serve it with: labkit serve {model} --ctx {wanted}",
+            hint=f"labkit serve {card.name} --ctx {wanted}" if is_possible else f"it was trained for {trained}",
         )
 
 

@@ -177,7 +177,7 @@ def _about_model(
 ) -> dict[str, Any]:
     card = find_card(parsed.model, cards)
     num_ctx = parsed.options.num_ctx if parsed.options else None
-    check_context(num_ctx, card.context_tokens, card.name)
+    check_context(num_ctx, card)
     return {
         "name": parsed.model,
         "card": card,

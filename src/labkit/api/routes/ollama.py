@@ -90,8 +90,7 @@ async def _load(request: Request, asked: Asked) -> float:
     """Seconds that loading took. Its context is known only now, where it was not loaded."""
     seconds = await loaded(request, asked.card.name, asked.keep_alive)
     if asked.num_ctx is not None and asked.card.context_tokens is None:
-        card = find_card(asked.card.name, _backend(request).models())
-        check_context(asked.num_ctx, card.context_tokens, card.name)
+        check_context(asked.num_ctx, find_card(asked.card.name, _backend(request).models()))
     return seconds
 
 
