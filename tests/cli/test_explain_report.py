@@ -25,7 +25,7 @@ def test_the_report_says_what_where_when_and_why():
     assert found["Tokens"]["prompt"] == "10, 6 of them from the cache (host)"
     assert found["Tokens"]["  system"] == "4"
     assert found["Parameters"]["given"] == "temperature=0.5, max_tokens=4"
-    assert "top_k=20" in found["Parameters"]["defaults"]
+    assert found["Parameters"]["defaults"] == "top_k=20"
     assert found["Parameters"]["ignored"] == "user"
     assert found["Answer"]["ended"] == "length: max_tokens was reached"
     assert found["Answer"]["batch"] == (

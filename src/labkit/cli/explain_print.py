@@ -7,6 +7,7 @@ from labkit.cli import output
 from labkit.cli.explain_report import groups, heading, recent_row
 
 _LABEL_WIDTH = 14
+_SHOWN_ID = 20
 _COLUMNS = ("ID", "came", "what", "model", "end", "tokens", "took")
 
 
@@ -31,20 +32,20 @@ def print_explanation(found: Mapping[str, Any]) -> None:
 def print_recent(recent: Sequence[Mapping[str, Any]]) -> None:
     """A table, newest first."""
     import typer
-    from rich.table import Table
     from rich.text import Text
 
     if not recent:
         typer.echo("no request is remembered yet", err=True)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _COLUMNS:
-        table.add_column(name, no_wrap=name == "ID", justify="right" if name in ("tokens", "took") else "left")
-    for found in recent:
-        style = "red" if found["error"] else ""
-        table.add_row(*(Text(_harmless(text), style=style) for text in recent_row(found)))
-    output.console().print(table)
-    typer.echo("one of them: labkit explain ID", err=True)
+    id_chars = _SHOWN_ID if output.console().is_terminal else None  # a program gets all of it
+    rows = [tuple(map(_harmless, recent_row(found))) for found in recent]
+    rows = [(row[0][:id_chars], *row[1:]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    styles = ["bold", *("red" if found["error"] else "" for found in recent)]
+    for row, style in zip((_COLUMNS, *rows), styles, strict=True):
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        _line(Text("  ".join(cells).rstrip(), style=style))
+    typer.echo("one of them: labkit explain ID (its beginning is enough)", err=True)
 
 
 def _row(label: str, text: str) -> None:

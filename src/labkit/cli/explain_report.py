@@ -108,10 +108,21 @@ def _parameters(parameters: Found) -> tuple[Row, ...]:
     rows = {
         "given": _listed(parameters["given"]),
         "used": _listed({name: value for name, value in used.items() if name not in defaulted}),
-        "defaults": _listed({name: value for name, value in used.items() if name in defaulted}),
+        "defaults": _defaults({name: value for name, value in used.items() if name in defaulted}),
         "ignored": ", ".join(parameters["ignored"]),
     }
     return tuple((label, text) for label, text in rows.items() if text)
+
+
+def _defaults(values: Mapping[str, Any]) -> str:
+    """What the model's own defaults change; a parameter that is off is not worth a word."""
+    from labkit.engine.types import SamplingParams
+
+    off = SamplingParams()
+    changing = {name: value for name, value in values.items() if value not in (getattr(off, name, None), [])}
+    if not values:
+        return ""
+    return _listed(changing) or "the model's own change nothing"
 
 
 def _choice(choice: Found, number: int, num_choices: int) -> Group:
@@ -168,6 +179,8 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("("):
+        return value  # described, not quoted
     return f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
 
 

@@ -31,6 +31,18 @@ def test_a_request_is_found_by_either_id():
     assert recent.find("", ANYBODY) is None
 
 
+def test_how_an_id_begins_is_enough_where_it_is_the_only_one():
+    first = observation(request_id="req-aaaa1111", answer_id="chatcmpl-aaaa1111")
+    second = observation(request_id="req-aaaa2222", answer_id="chatcmpl-bbbb2222", caller=Caller(key_id="other"))
+    recent = over(RecentRequests(), first, second)
+    assert recent.find("chatcmpl-a", ANYBODY)["request_id"] == "req-aaaa1111"
+    assert recent.find("req-aaaa2", ANYBODY)["request_id"] == "req-aaaa2222"
+    assert recent.find("req-aaaa", ANYBODY) is None  # two begin so
+    assert recent.find("req-aaaa", Caller(key_id="other"))["request_id"] == "req-aaaa2222"  # one of its own
+    assert recent.find("chatcmpl", ANYBODY) is None
+    assert recent.find("req-a", ANYBODY) is None  # too short to mean one
+
+
 def test_the_newest_come_first_and_running_ones_before_them():
     recent = over(RecentRequests(), numbered(1), numbered(2))
     running = numbered(3, ended=None)

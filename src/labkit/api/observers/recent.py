@@ -16,6 +16,7 @@ from labkit.units import MIB
 MAX_RECORDS = 1000
 MAX_BYTES = 16 * MIB
 MAX_AGE_SECONDS = 3600.0
+SHORTEST_BEGINNING = 8
 _LISTED = ("request_id", "answer_id", "created", "state", "route", "operation", "model", "stream", "status")
 
 
@@ -53,8 +54,12 @@ class RecentRequests:
         self._keep(observation, _Record(observation.caller.key_id, observation.answer_id, monotonic(), body))
 
     def find(self, request_id: str, caller: Caller) -> dict[str, Any] | None:
-        """A request by its x-request-id or its answer's id, as far as `caller` may know; None for none."""
+        """A request by its x-request-id or its answer's id, or by how only one of them begins; None for none.
+
+        None, too, for one that `caller` may not know of.
+        """
         self._drop_old()
+        request_id = self._whole_id(request_id, caller)
         for running in self._running.values():
             if request_id in (running.request_id, running.answer_id) and _may_see(caller, running.caller.key_id):
                 return explain(running)
@@ -78,6 +83,18 @@ class RecentRequests:
             if _may_see(caller, record.key_id):
                 found.append(msgspec.json.decode(record.body))
         return [_in_short(one) for one in found]
+
+    def _whole_id(self, beginning: str, caller: Caller) -> str:
+        """The one id that begins so, of those that `caller` may see; `beginning` itself where there is no such."""
+        if beginning in self._records or beginning in self._by_answer or len(beginning) < SHORTEST_BEGINNING:
+            return beginning
+        found = {
+            request_id
+            for request_id, record in self._records.items()
+            if (request_id.startswith(beginning) or record.answer_id.startswith(beginning))
+            and _may_see(caller, record.key_id)
+        }
+        return found.pop() if len(found) == 1 else beginning
 
     def _keep(self, observation: Observation, record: _Record) -> None:
         self._records[observation.request_id] = record
