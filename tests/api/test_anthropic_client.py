@@ -225,6 +225,7 @@ def test_sampling_a_schema_and_a_prefix_reach_the_worker(client):
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]}, "'image' is not supported"),
         ({"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "url"}}]}]}, "document"),
+        ({"messages": [{"role": "user", "content": [{"type": ["x"]}]}]}, "is not supported yet"),
         ({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]}, "tool_use_id is missing"),
         ({"messages": [{"role": "user", "content": [{"type": "thinking", "thinking": "x"}]}]}, "no place in a user"),
         ({"messages": [{"role": "assistant", "content": " "}]}, "no text to continue"),
