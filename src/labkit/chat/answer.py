@@ -76,6 +76,8 @@ def read_answer(
             break
         if marker in by_marker:
             yield from _reason(source, output, by_marker[marker], openers)
+            if calls is not None and calls.is_bare:
+                yield from _call(source, output, calls, "", types)
         elif calls is not None and marker in openers:
             yield from _call(source, output, calls, marker, types)
         elif marker in closes and marker not in drops:

@@ -1,7 +1,6 @@
 """What holds for every text and every family."""
 
 import json
-import re
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ FORMATS = all_formats()
 WITH_CALLS = [one for one in FORMATS if one.calls is not None]
 IDS = [f"{one.name}{number}" for number, one in enumerate(FORMATS)]
 CALL_IDS = [f"{one.name}{number}" for number, one in enumerate(WITH_CALLS)]
-WORD = re.compile(r"\w+")
 LETTERS = "Ωψ"  # in no marker of any family
 
 plain_text = st.text(
@@ -61,7 +59,7 @@ def reader(format_, *, opened=False):
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=IDS)
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_cutting_gives_the_same_and_no_letter_is_lost(format_, data):
     text = data.draw(fragments(format_))
@@ -69,14 +67,11 @@ def test_any_cutting_gives_the_same_and_no_letter_is_lost(format_, data):
     answers = [read(reader(format_, opened=opened), parts) for parts in ([text], list(text), cut(text, len(text)))]
     assert answers[0] == answers[1] == answers[2]
     given_back = answers[0].content + answers[0].reasoning + "".join(name + given for name, given in answers[0].calls)
-    for letter in LETTERS:
-        assert given_back.count(letter) <= text.count(letter)
-    if "{" not in text and "[" not in text and "call" not in text and "<" not in text:
-        assert [given_back.count(letter) for letter in LETTERS] == [text.count(letter) for letter in LETTERS]
+    assert [given_back.count(letter) for letter in LETTERS] == [text.count(letter) for letter in LETTERS]
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=IDS)
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<[{")))
 def test_text_without_markers_is_content_as_it_is(format_, text):
     if any(marker and marker[0] not in "<[{" for marker in format_.all_markers):
@@ -85,7 +80,7 @@ def test_text_without_markers_is_content_as_it_is(format_, text):
 
 
 @pytest.mark.parametrize("format_", WITH_CALLS, ids=CALL_IDS)
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_what_a_family_writes_it_reads(format_, data):
     """Calls through the family's own notation and back: names, kinds of values, and every character of a text."""

@@ -1,7 +1,6 @@
 """Real markers of each family, in every cutting."""
 
 import json
-import os
 
 import pytest
 
@@ -30,7 +29,8 @@ def test_an_answer_cut_anywhere_keeps_what_came_before(sample):
     """A client that stops at max_tokens has the calls and the text so far, and nothing twice."""
     for length in range(len(sample.text)):
         answer = read(reader_for(sample), [sample.text[:length]])
-        rest = answer.content[len(os.path.commonprefix([answer.content, sample.content])) :]
+        known = next(n for n in range(len(answer.content), -1, -1) if sample.content.startswith(answer.content[:n]))
+        rest = answer.content[known:]
         assert rest in sample.text[:length]  # a marker that was cut stays as it was written
         for (name, arguments), (expected, _) in zip(answer.calls, sample.calls, strict=False):
             assert name == expected
@@ -46,6 +46,17 @@ def test_arguments_come_while_they_are_written(sample):
 
 
 def test_every_family_has_a_sample_or_is_like_one_that_has():
-    like = {"seed", "hunyuan", "minicpm", "deepseek-v4", "deepseek", "minimax-m1", "solar", "functionary", "gemma"}
+    like = {
+        "seed",
+        "hunyuan",
+        "minicpm",
+        "deepseek-v4",
+        "deepseek",
+        "minimax-m1",
+        "minimax-m3",
+        "solar",
+        "functionary",
+        "gemma",
+    }
     like |= {"apriel", "nemotron", "command", "gigachat", "apertus", "plain"}
     assert {one.name for one in all_formats()} == {sample.family for sample in SAMPLES} | like

@@ -12,6 +12,7 @@ from labkit.chat.reading import BrokenError, Output, Reading, Source
 from labkit.chat.reading.json_text import read_value
 
 _MOST_NAME = 256
+_ID = re.compile(r"\s*[A-Za-z0-9_.:-]{0,64}\s*")
 _INDEX = "{index}"
 _NAME = "{name}"
 
@@ -93,11 +94,11 @@ class NamedJsonCalls:
 
     def _one(self, source: Source, output: Output) -> Reading[None]:
         if self.id_end:
-            yield from source.collect((self.id_end,), _MOST_NAME)
+            _check_id((yield from source.collect((self.id_end,), _MOST_NAME))[0])
         ends = (self.middle.rstrip(), *((self.id_start,) if self.id_start else ()))
         name, end = yield from source.collect(ends, _MOST_NAME)
         if end == self.id_start and self.id_start:
-            yield from source.collect((self.middle.rstrip(),), _MOST_NAME)
+            _check_id((yield from source.collect((self.middle.rstrip(),), _MOST_NAME))[0])
         name = self._bare_name(name.strip())
         if not name or (yield from source.skip()) not in ("{", "["):
             raise BrokenError
@@ -144,3 +145,9 @@ class NamedJsonCalls:
         if self.end:
             parts.append(grammar.text(self.end))
         return grammar.rule(" ".join(parts))
+
+
+def _check_id(text: str) -> None:
+    """An id is left out of what clients get, as they get one of ours; what is none must not be."""
+    if _ID.fullmatch(text) is None:
+        raise BrokenError

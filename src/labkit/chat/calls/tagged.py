@@ -9,6 +9,7 @@ from labkit.chat.calls.protocol import Call
 from labkit.chat.calls.values import ArgumentTypes, kinds_of, resolve
 from labkit.chat.grammar import Function, Grammar, either
 from labkit.chat.reading import BrokenError, Output, Reading, Source
+from labkit.chat.reading.json_text import ends_in_string
 from labkit.errors import InvalidRequestError
 
 _MOST_NAME = 256
@@ -155,7 +156,7 @@ class TaggedCalls:
 
     def _until_end(self, grammar: Grammar) -> str:
         break_ = '("\\n")?' if self.value_end.endswith("\n") else ""
-        return f"{grammar.until(self.value_end.rstrip())} {break_}".rstrip()
+        return f"{grammar.until(self.value_end.strip())} {break_}".rstrip()
 
     def _written(self, call: Call) -> str:
         by_kind = {kind: end for end, kind in self.key_ends}
@@ -215,8 +216,7 @@ class _TaggedCall:
             yield from source.until((syntax.value_end.strip(),), lambda text: self._text(value.feed(text)))
             self._give('"')
         else:
-            yield from source.until((syntax.value_end.strip(),), value.keep)
-            text = value.whole()
+            text = value.feed((yield from source.quoting(syntax.value_end.strip(), _is_inside_json)))
             self._give(head + (text if kind == "json" and text else self._types.json_of(function, key, text)))
 
     def _open_value(self, key_end: str) -> Reading[None]:
@@ -243,7 +243,6 @@ class _Value:
     def __init__(self, *, trims: bool) -> None:
         self._trims = trims
         self._held = ""
-        self._parts: list[str] = []
 
     def feed(self, text: str) -> str:
         """What is certain to be part of the value."""
@@ -253,13 +252,10 @@ class _Value:
             text, self._held = text[:-1], "\n"
         return text
 
-    def keep(self, text: str) -> None:
-        """Remember more of it."""
-        self._parts.append(text)
 
-    def whole(self) -> str:
-        """What was remembered."""
-        return self.feed("".join(self._parts))
+def _is_inside_json(text: str) -> bool:
+    """Whether what follows `text` is still in a string of an object or a list."""
+    return text.lstrip()[:1] in ("{", "[") and ends_in_string(text)
 
 
 def _bare_end(key_end: str) -> str:

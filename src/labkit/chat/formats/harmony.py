@@ -9,13 +9,17 @@ from labkit.chat.calls import ArgumentTypes, CallSyntax, NamedJsonCalls
 from labkit.chat.format import ChatFormat
 from labkit.chat.grammar import Function, Grammar, either
 from labkit.chat.reading import BrokenError, Output, Reading, Source
+from labkit.chat.reading.json_text import read_value
 from labkit.chat.thinking import Thinking
 
 START, CHANNEL, MESSAGE = "<|start|>", "<|channel|>", "<|message|>"
 _ENDS = ("<|end|>", "<|call|>", "<|return|>")
 _MOST_HEADER = 300
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
-_RECIPIENT = re.compile(r"\bto=(?:functions\.)?([\w.-]+)")
+_RECIPIENT = r"(?:\s*to=(?:functions\.)?([\w.-]+))?"
+_HEADER = re.compile(
+    rf"(?:<\|start\|>)?(?:assistant)?{_RECIPIENT}\s*<\|channel\|>\s*(analysis|commentary|final){_RECIPIENT}"
+    r"(?:\s*<\|constrain\|>)?\s*(?:json|code|text)?\s*"
+)
 _ANALYSIS = f"{CHANNEL}analysis{MESSAGE}"
 _FINAL = f"{CHANNEL}final{MESSAGE}"
 _CALL = NamedJsonCalls(
@@ -79,22 +83,21 @@ def _message(source: Source, output: Output, begun: str) -> Reading[None]:
     source.record(begun)
     try:
         header, _ = yield from source.collect((MESSAGE,), _MOST_HEADER)
-        channel = _CHANNEL.search(begun + header)
-        if channel is None:
+        found = _HEADER.fullmatch(begun + header)
+        if found is None:
             raise BrokenError
     except BrokenError:
         output.content(source.release())
         return
     source.release()
-    recipient = _RECIPIENT.search(header)
-    yield from _body(source, output, channel[1], recipient[1] if recipient else "")
+    yield from _body(source, output, found[2], found[1] or found[3] or "")
 
 
 def _body(source: Source, output: Output, channel: str, recipient: str) -> Reading[None]:
     """A message after its header, up to its end."""
     if recipient:
         output.call(recipient)
-        yield from source.until((*_ENDS, START), output.arguments)
+        yield from _arguments(source, output)
         return
     if channel != "analysis":
         yield from source.until((*_ENDS, START), output.content)
@@ -102,6 +105,23 @@ def _body(source: Source, output: Output, channel: str, recipient: str) -> Readi
     output.begin_reasoning()
     if (yield from source.until((*_ENDS, START), output.reasoning)):
         output.end_reasoning()
+
+
+def _arguments(source: Source, output: Output) -> Reading[None]:
+    """JSON, in whose strings markers mean nothing; what is none goes up to the next marker."""
+    if (yield from source.skip()) == "{":
+        source.record("")
+
+        def give(text: str) -> None:
+            output.arguments(text)
+            source.mark()
+
+        try:
+            yield from read_value(source, give)
+        except BrokenError:
+            source.release()
+    yield from source.until((*_ENDS, START), output.arguments)
+    source.release()
 
 
 def prepare(message: dict[str, Any]) -> dict[str, Any]:

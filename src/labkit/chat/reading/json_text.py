@@ -20,21 +20,21 @@ class _Nesting:
 
     def __init__(self) -> None:
         self._open: list[str] = []
-        self._in_string = False
+        self.is_in_string = False
         self._escaped = False
 
     def measure(self, text: str) -> tuple[int, bool | None]:
         """(characters of `text` that belong to the value, whether it is complete; None where it is none)."""
         at = 0
         while at < len(text):
-            if self._in_string:
+            if self.is_in_string:
                 at = self._string(text, at)
             else:
                 following = self._step(text, at)
                 if following == at:
                     return at, None
                 at = following
-            if not self._open and not self._in_string:
+            if not self._open and not self.is_in_string:
                 return at, True
         return at, False
 
@@ -48,7 +48,7 @@ class _Nesting:
         if text[at] == "\\":
             self._escaped = True
         else:
-            self._in_string = False
+            self.is_in_string = False
         return at + 1
 
     def _step(self, text: str, at: int) -> int:
@@ -57,12 +57,19 @@ class _Nesting:
             return found.end()
         char = text[at]
         if char == '"':
-            self._in_string = True
+            self.is_in_string = True
         elif char in "{[":
             self._open.append("}" if char == "{" else "]")
         elif char != self._open.pop():
             return at
         return at + 1
+
+
+def ends_in_string(text: str) -> bool:
+    """Whether a JSON value that begins with `text` is in the middle of a string at its end."""
+    nesting = _Nesting()
+    length, is_complete = nesting.measure(text.lstrip())
+    return is_complete is False and length > 0 and nesting.is_in_string
 
 
 def read_value(source: Source, give: Callable[[str], None]) -> Reading[None]:

@@ -87,6 +87,30 @@ class Source:
             raise BrokenError
         return "".join(parts), marker
 
+    def quoting(self, marker: str, is_quoted: Callable[[str], bool]) -> Reading[str]:
+        """The text before the first `marker` that is not quoted in what comes before it, which is asked of `is_quoted`.
+
+        Where every one is, the first one counts. Raises BrokenError when there is none.
+        """
+        first = at = -1
+        while True:
+            at = self.text.find(marker, at + 1)
+            if at >= 0 and first < 0:
+                first = at
+            if at >= 0 and not is_quoted(self.text[:at]):
+                break
+            if at < 0 and self.is_over:
+                at = first
+                break
+            if at < 0:
+                at = max(len(self.text) - len(marker), -1)
+                yield
+        if at < 0:
+            raise BrokenError
+        text = self.take(at)
+        self.take(len(marker))
+        return text
+
     def expect(self, text: str) -> Reading[None]:
         """Take exactly `text`. Raises BrokenError as soon as something else comes."""
         while len(self.text) < len(text):
