@@ -5,7 +5,7 @@ from itertools import groupby
 
 import anthropic
 import pytest
-from anthropic.types import Message, RawMessageStreamEvent
+from anthropic.types import Message, ModelInfo, RawMessageStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 WEATHER = {
@@ -288,3 +288,13 @@ def test_tokens_are_counted_without_an_answer(client):
     assert client.count_tokens(**fields).input_tokens < counted.input_tokens
     with pytest.raises(anthropic.NotFoundError):
         client.count_tokens(**fields | {"model": "ecco"})
+
+
+def test_models_are_listed_in_its_own_way(served):
+    with anthropic.Anthropic(base_url=served[0].url, api_key="none", max_retries=0) as client:
+        (listed,) = client.models.list()
+        one = client.models.retrieve("echo")
+        with pytest.raises(anthropic.NotFoundError):
+            client.models.retrieve("ecco")
+    assert ModelInfo.model_validate(one.to_dict()) == listed == one
+    assert (one.id, one.type, one.max_input_tokens, one.lifecycle) == ("echo", "model", 4096, "active")

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from labkit.api.access import allowed_models, require_allowed
+from labkit.api.anthropic.models import is_anthropic, model_info, model_list
 from labkit.api.backend import ChatBackend, ModelCard
 from labkit.api.named_model import card_of
 
@@ -15,7 +16,10 @@ router = APIRouter()
 async def list_models(request: Request) -> dict[str, Any]:
     """All of them that the caller may use, in the order they were named."""
     backend: ChatBackend = request.app.state.backend
-    return {"object": "list", "data": [model_object(card) for card in allowed_models(request, backend.models())]}
+    cards = allowed_models(request, backend.models())
+    if is_anthropic(request):
+        return model_list(cards)
+    return {"object": "list", "data": [model_object(card) for card in cards]}
 
 
 @router.get("/v1/models/{name:path}")
@@ -23,7 +27,8 @@ async def get_model(name: str, request: Request) -> dict[str, Any]:
     """One of them. Raises ModelNotFoundError with the nearest names."""
     backend: ChatBackend = request.app.state.backend
     require_allowed(request, name)
-    return model_object(card_of(backend, name))
+    card = card_of(backend, name)
+    return model_info(card) if is_anthropic(request) else model_object(card)
 
 
 def model_object(card: ModelCard) -> dict[str, Any]:
