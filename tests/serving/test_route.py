@@ -5,7 +5,7 @@ import pytest
 
 from labkit.errors import NotReadyError, QueueFullError, UnavailableError, WorkerDiedError
 from labkit.serving.backlog import Backlog, weight_of
-from labkit.serving.route import MAX_PENDING_DELTAS, UNCOUNTED_DELTAS, Route
+from labkit.serving.route import MAX_PENDING_DELTAS, MAX_READ_DELTAS, UNCOUNTED_DELTAS, Route
 from labkit.worker.messages import Delta, LogprobEntry, TokenText
 from labkit.worker.wire import describe_error
 
@@ -100,7 +100,7 @@ def test_a_reader_that_is_too_slow_is_given_up_and_memory_stays_bounded():
 
 
 def test_whoever_holds_the_most_is_given_up_when_all_together_hold_too_much():
-    backlog = Backlog(most_bytes=100_000)
+    backlog = Backlog(most_bytes=150_000)
     greedy, modest = Route(backlog), Route(backlog)
     piece = Delta("r", content="x" * 1000)
     for _ in range(UNCOUNTED_DELTAS + 10):
@@ -116,7 +116,7 @@ def test_whoever_holds_the_most_is_given_up_when_all_together_hold_too_much():
 
 
 def test_an_answer_that_nobody_fetches_is_forgotten_too():
-    backlog = Backlog(most_bytes=10_000)
+    backlog = Backlog(most_bytes=60_000)
     route = Route(backlog)
     for _ in range(UNCOUNTED_DELTAS + 1):
         assert route.deliver(Delta("r", content="x" * 1000))
@@ -127,7 +127,7 @@ def test_an_answer_that_nobody_fetches_is_forgotten_too():
     other = Route(backlog)
     for _ in range(UNCOUNTED_DELTAS):
         other.deliver(Delta("r"))
-    other.deliver(msgspec.structs.replace(LAST, content="x" * 10_000))
+    other.deliver(msgspec.structs.replace(LAST, content="x" * 60_000))
     with pytest.raises(UnavailableError, match="too slowly"):
         collect(other)
     assert other.deliver(LAST)  # it is over: there is nothing to cancel
@@ -137,3 +137,23 @@ def test_log_probabilities_weigh_more_than_text():
     token = TokenText(b"x", -1.0)
     heavy = Delta("r", content="x", logprobs=(LogprobEntry(token, (token,) * 20),))
     assert weight_of(heavy) > 5 * weight_of(Delta("r", content="x"))
+
+
+def test_a_client_that_is_behind_gets_its_news_in_pieces_and_owes_less_with_each():
+    backlog = Backlog()
+    route = Route(backlog)
+    for n in range(3 * MAX_READ_DELTAS):
+        assert route.deliver(Delta("r", content=f"{n} ", num_tokens=1))
+    route.deliver(LAST)
+    seen, owed = [], [backlog.num_bytes]
+
+    async def read():
+        while not route.is_read:
+            seen.extend(await route.news())
+            owed.append(backlog.num_bytes)
+
+    asyncio.run(read())
+    assert [delta.num_tokens for delta in seen] == [MAX_READ_DELTAS] * 3 + [0]
+    assert "".join(delta.content for delta in seen).split() == [str(n) for n in range(3 * MAX_READ_DELTAS)]
+    assert owed == sorted(set(owed), reverse=True)
+    assert owed[-1] == 0

@@ -4,12 +4,13 @@ A bound for each alone would cut off clients that are only slower than a fast mo
 and that is everybody's.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from labkit.units import MIB
 from labkit.worker.messages import Delta
 
-MAX_BYTES = 32 * MIB
+MAX_BYTES = 16 * MIB
 _DELTA_BYTES = 400
 _TOKEN_BYTES = 130  # of a token's log-probability, as Python keeps it
 
@@ -35,15 +36,22 @@ class Backlog:
         """What waits in all, about."""
         return self._num_bytes
 
-    def hold(self, who: Behind, delta: Delta) -> None:
-        """`who` keeps a delta until it is read."""
-        size = weight_of(delta)
+    def hold(self, who: Behind, deltas: Iterable[Delta]) -> None:
+        """`who` keeps these until they are read."""
+        size = sum(map(weight_of, deltas))
         self._num_bytes += size
         self._held[who] = self._held.get(who, 0) + size
         while self._num_bytes > self._most_bytes and self._held:
             most = max(self._held, key=self._held.__getitem__)
             self.release(most)
             most.give_up()
+
+    def read(self, who: Behind, deltas: Iterable[Delta]) -> None:
+        """`who` keeps these no more."""
+        size = min(sum(map(weight_of, deltas)), self._held.get(who, 0))
+        self._num_bytes -= size
+        if who in self._held:
+            self._held[who] -= size
 
     def release(self, who: Behind) -> None:
         """`who` keeps nothing any more."""

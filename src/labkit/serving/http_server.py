@@ -15,7 +15,7 @@ HEAD_SECONDS = 10.0
 # Clients give idle connections up after 5 s (httpx) or 4 s (undici). A server that does so at the same moment closes
 # connections on which a request is just being sent, and nobody sends a POST again by himself.
 KEEP_ALIVE_SECONDS = 15
-DRAIN_SECONDS = 5.0  # for the rest of a body that was answered before it was whole
+DRAIN_SECONDS = 4.0  # for the rest of a body that was answered before it was whole
 LINGER_SECONDS = 1.0  # for the client to read why its head was refused: closing at once may destroy the answer
 STALL_SECONDS = 30.0
 MAX_HEAD_BYTES = 16 * 1024

@@ -10,6 +10,7 @@ from labkit.worker.wire import restore_error
 
 MAX_PENDING_DELTAS = 4096
 UNCOUNTED_DELTAS = 32  # a reader is hardly behind: most requests never cost a count
+MAX_READ_DELTAS = 64  # a client that is behind gets its news in pieces, so that little waits in its connection
 _backlog = Backlog()
 
 
@@ -23,6 +24,7 @@ class Route:
     def __init__(self, backlog: Backlog = _backlog) -> None:
         self._backlog = backlog
         self._must_cancel = False
+        self._is_behind = False
         self._pending: list[Delta] = []
         self._error: LabkitError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -46,8 +48,11 @@ class Route:
             self.is_over = delta.is_last
             self._pending.append(delta)
             self._wake()
-            if len(self._pending) > UNCOUNTED_DELTAS:
-                self._backlog.hold(self, delta)
+            if self._is_behind:
+                self._backlog.hold(self, (delta,))
+            elif len(self._pending) > UNCOUNTED_DELTAS:
+                self._is_behind = True
+                self._backlog.hold(self, self._pending)
         return True
 
     def give_up(self) -> None:
@@ -83,14 +88,21 @@ class Route:
             finally:
                 self._waiter = None
         if self._pending:
-            deltas, self._pending = self._pending, []
-            if len(deltas) > UNCOUNTED_DELTAS:
-                self._backlog.release(self)
-            self.is_read = self.is_over and self._error is None
+            deltas, self._pending = self._pending[:MAX_READ_DELTAS], self._pending[MAX_READ_DELTAS:]
+            if self._is_behind:
+                self._catch_up(deltas)
+            self.is_read = self.is_over and not self._pending and self._error is None
             return merged(deltas)
         self.is_read = True
         assert self._error is not None
         raise self._error
+
+    def _catch_up(self, deltas: list[Delta]) -> None:
+        if self._pending:
+            self._backlog.read(self, deltas)
+        else:
+            self._backlog.release(self)
+            self._is_behind = False
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
