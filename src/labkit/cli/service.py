@@ -61,8 +61,9 @@ def uninstall() -> None:
         raise InputError("no service is installed", hint="labkit service install")
     try:
         _run_all(service.stop)
-    finally:
-        service.path.unlink(missing_ok=True)
+    except MachineError as error:  # no session of its manager: what is not there need not be stopped
+        output.talk().print(f"it may still run: {error.message}; {error.hint}", soft_wrap=True)
+    service.path.unlink(missing_ok=True)
     output.talk().print(f"removed {service.path}", soft_wrap=True)
 
 

@@ -120,6 +120,7 @@ class ModelHost:
         expiry = resident.expires_at if (resident := self.resident()) else math.inf
         return dataclasses.replace(
             found,
+            num_running=found.num_running if self.num_users else 0,  # its last pulse may be a second old
             num_waiting=found.num_waiting + self.num_waiting,
             loaded_at=self.loaded_at,
             expires_at=None if math.isinf(expiry) else time.time() + expiry - now,
