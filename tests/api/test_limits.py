@@ -40,3 +40,14 @@ def test_a_large_context_may_have_a_larger_body():
 def test_many_texts_to_embed_are_one_body():
     assert Limits().longest_body("/v1/embeddings", 8 * MIB, never) == 8 * MIB
     assert Limits().longest_body("/v1/embeddings", 9 * MIB, lambda: 10) == 8 * MIB
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-length": "0"}])
+def test_nothing_needs_no_content_type(headers):
+    check_content(Headers(headers))
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "2"}, {"transfer-encoding": "chunked"}])
+def test_a_body_without_a_content_type_is_refused(headers):
+    with pytest.raises(UnsupportedContentError, match="content type"):
+        check_content(Headers(headers))

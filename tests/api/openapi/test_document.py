@@ -154,6 +154,9 @@ def test_fields_that_are_refused_say_so(document):
     body = document["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["properties"]["store"]["enum"] == [None, False]
     assert "no effect" in body["properties"]["user"]["description"]
+    options = document["components"]["schemas"]["Options"]["properties"]
+    assert options["mirostat"]["enum"] == [None, 0]
+    assert "minimum" in json.dumps(options["temperature"])
 
 
 @pytest.mark.parametrize(("method", "path", "body"), FOUND)

@@ -7,20 +7,12 @@ from pydantic import BaseModel
 
 from labkit.api.backend import ModelCard
 from labkit.api.schemas.fields import ignored_in
-from labkit.api.schemas.ollama import MAX_PENALTY_WINDOW, Options
+from labkit.api.schemas.ollama import MAX_PENALTY_WINDOW, REFUSED_OPTIONS, Options
 from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
 
 _SAMPLING = ("temperature", "top_p", "min_p", "typical_p", "presence_penalty", "frequency_penalty")
-# Options that would change the answer, and the values that ask for nothing.
-_REFUSED: dict[str, tuple[Any, ...]] = {
-    "mirostat": (0,),
-    "tfs_z": (1, 1.0),
-    "penalize_newline": (True,),
-    "vocab_only": (False,),
-    "embedding_only": (False,),
-}
-# Fields beside them that would.
+# Fields that would change the answer, and the values that ask for nothing.
 REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
     "template": ("",),
     "context": ([],),
@@ -32,7 +24,7 @@ REFUSED_FIELDS: dict[str, tuple[Any, ...]] = {
     "shift": (False,),
     "suffix": ("",),
 }
-_TREATED = REFUSED_FIELDS | {f"options.{name}": defaults for name, defaults in _REFUSED.items()}
+_TREATED = REFUSED_FIELDS | {f"options.{name}": defaults for name, defaults in REFUSED_OPTIONS.items()}
 _INSTEAD = {
     "template": "the model's own chat template is used; send raw: true and a finished prompt to use none",
     "context": "send the conversation to POST /api/chat",
@@ -49,7 +41,7 @@ def refuse_fields(body: Mapping[str, Any], schema: type[BaseModel]) -> None:
     _refuse({name: value for name, value in body.items() if name not in schema.model_fields}, REFUSED_FIELDS, "")
     options = body.get("options")
     if isinstance(options, dict):
-        _refuse(options, _REFUSED, "options.")
+        _refuse(options, REFUSED_OPTIONS, "options.")
 
 
 def ignored_names(body: Mapping[str, Any], schema: type[BaseModel]) -> tuple[str, ...]:

@@ -26,12 +26,28 @@ class _Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
+# Options that would change the answer, and the values that ask for nothing.
+REFUSED_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "mirostat": (0,),
+    "tfs_z": (1, 1.0),
+    "penalize_newline": (True,),
+    "vocab_only": (False,),
+    "embedding_only": (False,),
+}
+
+
+def _name_refused(schema: dict[str, Any]) -> None:
+    schema["properties"] |= {name: {"enum": [None, *values]} for name, values in REFUSED_OPTIONS.items()}
+
+
 class Options(_Body):
     """What can be asked of the sampling, of the length and of the context.
 
     `repeat_last_n` -1 looks back on the whole context, `seed` -1 draws one, `num_predict` -1 and -2 go on until the
     model ends or the context is full.
     """
+
+    model_config = ConfigDict(json_schema_extra=_name_refused)
 
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     top_k: Annotated[int, Field(ge=-1, le=_INT32)] | None = None
