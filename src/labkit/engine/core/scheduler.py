@@ -144,16 +144,18 @@ class Scheduler:
         decoding = [sequence for sequence in group if sequence.phase == "decode"][: min(room, self.max_logits)]
         prompts = [sequence for sequence in group if sequence.phase == "prefill"]
         spans: list[Span]
+        share = _shares
         if any(sequence.is_scoring for sequence in prompts):
             prompts = self._whose_turn(prompts)
         if prompts and prompts[0].is_scoring:
             room = min(room, max(self.scoring_tokens, len(decoding) + LEAST_SCORED_TOKENS))
             spans = list(_decode_spans(decoding, 0, 0))
+            share = _whole_shares
         else:
             spans = list(_decode_spans(decoding, room, self.max_logits))
         room -= sum(span.length for span in spans)
         rows = self.max_logits - sum(1 + len(span.draft) for span in spans)
-        for sequence, size in _shares(prompts, min(room, prefill_tokens), rows):
+        for sequence, size in share(prompts, min(room, prefill_tokens), rows):
             span = self._prompt_span(sequence, size, rows)
             if span.num_tokens:
                 spans.append(span)
@@ -309,6 +311,20 @@ def _shares(prompts: list[Sequence], room: int, rows: int) -> list[tuple[Sequenc
         room -= max(size - extra, 0)
         if size > 0:
             shares.append((sequence, size))
+    return shares
+
+
+def _whole_shares(prompts: list[Sequence], room: int, rows: int) -> list[tuple[Sequence, int]]:
+    """The same for prompts that are read for log-probabilities: each whole if it fits into a forward, oldest first.
+
+    What is read in parts may get its cells in another order, in which attention in half precision adds up otherwise.
+    """
+    shares: list[tuple[Sequence, int]] = []
+    for sequence in sorted(prompts, key=lambda each: (urgency(each), each.arrived)):
+        size = _wanted(sequence, rows)
+        if 0 < size <= room or not shares:
+            shares.append((sequence, min(size, room)))
+            room -= shares[-1][1]
     return shares
 
 
