@@ -14,7 +14,7 @@ from labkit.worker.messages import Capability, Complete, Embed, Generate, Genera
 TOKEN_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 REST_SECONDS = 5.0
-STUCK_SECONDS = 20.0
+STUCK_SECONDS = 30.0
 _PROBE_TEXT = "a"
 
 
