@@ -191,7 +191,12 @@ ALLOWED = {"enable_thinking": True, "thinking": True}
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, None, ALLOWED | {"reasoning_effort": "low"}),
         ({"thinking": {"type": "enabled", "budget_tokens": 9000}}, None, ALLOWED | {"reasoning_effort": "medium"}),
         ({"thinking": {"type": "enabled", "budget_tokens": 50000}}, None, ALLOWED | {"reasoning_effort": "high"}),
-        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}, "xhigh", ALLOWED),
+        (
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}},
+            None,
+            ALLOWED | {"reasoning_effort": "high"},
+        ),
+        ({"output_config": {"effort": "low"}}, None, {"reasoning_effort": "low"}),
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, "none", {}),
     ],
 )
@@ -203,6 +208,12 @@ def test_thinking_is_turned_off_by_order_and_on_by_leave(client, fields, effort,
     assert (asked["reasoning_effort"], asked["template_arguments"]) == (effort, said)
     has_budget = "budget_tokens" in fields.get("thinking", {})
     assert raw.headers.get("x-labkit-ignored") == ("thinking.budget_tokens" if has_budget else None)
+
+
+def test_an_effort_is_an_order_in_strict_mode(client):
+    fields = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}
+    asked = seen(ask(client, "asked", extra_headers={"x-labkit-strict": "1"}, **fields))
+    assert (asked["reasoning_effort"], asked["template_arguments"]) == ("max", ALLOWED)
 
 
 def test_sampling_a_schema_and_a_prefix_reach_the_worker(client):

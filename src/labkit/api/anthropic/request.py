@@ -31,7 +31,9 @@ _INSTEAD = {
 # A budget of thinking is given to models as the effort it is about: below each of these.
 _EFFORTS = ((4096, "low"), (16384, "medium"))
 # What templates call it. One that reads neither is of a model that does not think, or always does.
-_ALLOWED: Mapping[str, Any] = {"enable_thinking": True, "thinking": True}
+_ALLOWED: dict[str, Any] = {"enable_thinking": True, "thinking": True}
+# Efforts that few templates have a word for, and the most that they have one for.
+_MOST = {"xhigh": "high", "max": "high"}
 _GIVEN = (frozenset(MessagesBody.model_fields) | frozenset(REFUSED)) - {"model", "messages", "system"}
 
 
@@ -56,7 +58,7 @@ def parse_message_call(body: dict[str, Any], request_id: str, *, strict: bool = 
     stops = _stops(parsed)
     return MessageCall(
         model=parsed.model,
-        operation=_generate(parsed, request_id, stops),
+        operation=_generate(parsed, request_id, stops, strict),
         stream=bool(parsed.stream),
         ignored=ignored,
         given={name: value for name, value in body.items() if name in _GIVEN},
@@ -76,7 +78,7 @@ def parse_count(body: dict[str, Any], request_id: str, *, strict: bool = False) 
         tools=() if choice == "none" else tools,
         continue_final=continues(parsed),
         add_generation_prompt=not continues(parsed),
-        **_reasoning(parsed),
+        **_reasoning(parsed, strict),
     )
     return parsed.model, render, ignored
 
@@ -104,7 +106,7 @@ def _checked(body: dict[str, Any], schema: type[CountBody], strict: bool) -> tup
     return ignored
 
 
-def _generate(body: MessagesBody, request_id: str, stops: tuple[str, ...]) -> Generate:
+def _generate(body: MessagesBody, request_id: str, stops: tuple[str, ...], strict: bool) -> Generate:
     choice, tools = _tools(body)
     _check_budget(body)
     return Generate(
@@ -115,7 +117,7 @@ def _generate(body: MessagesBody, request_id: str, stops: tuple[str, ...]) -> Ge
         parallel_tool_calls=not (body.tool_choice and body.tool_choice.disable_parallel_tool_use),
         response_schema=_schema(body),
         continue_final=continues(body),
-        **_reasoning(body),
+        **_reasoning(body, strict),
         sampling=_sampling(body),
         max_tokens=body.max_tokens,
         stop=stops,
@@ -154,23 +156,23 @@ def _schema(body: CountBody) -> dict[str, Any] | None:
     return wanted.schema_ if wanted else None
 
 
-def _reasoning(body: CountBody) -> dict[str, Any]:
+def _reasoning(body: CountBody, strict: bool) -> dict[str, Any]:
     """What is said about thinking; nothing leaves it to the model's own template.
 
-    To turn it off, or to name an effort, is an order: a model that cannot obey refuses. To allow it is not: templates
-    that know a word for it are told, and the others need none.
+    To turn it off is an order: a model that always thinks refuses. To allow it, or to name an effort, is not, since
+    agents do both in every request: templates that have a word for it are told, and the others need none. With
+    `strict` an effort is an order too.
     """
     thinking = body.thinking
     if thinking is not None and thinking.type == "disabled":
         return {"reasoning_effort": "none"}
-    said: dict[str, Any] = {}
-    if body.output_config is not None and body.output_config.effort is not None:
-        said["reasoning_effort"] = body.output_config.effort
-    if thinking is not None:
-        said["template_arguments"] = dict(_ALLOWED)
-        if thinking.budget_tokens is not None and not said.get("reasoning_effort"):
-            said["template_arguments"]["reasoning_effort"] = _effort_for(thinking.budget_tokens)
-    return said
+    effort = body.output_config.effort if body.output_config else None
+    if effort is not None and strict:
+        return {"reasoning_effort": effort, "template_arguments": _ALLOWED if thinking else {}}
+    if effort is None and thinking is not None and thinking.budget_tokens is not None:
+        effort = _effort_for(thinking.budget_tokens)
+    named = {"reasoning_effort": _MOST.get(effort, effort)} if effort else {}
+    return {"template_arguments": (_ALLOWED if thinking else {}) | named}
 
 
 def _effort_for(budget_tokens: int) -> str:
