@@ -68,7 +68,7 @@ class UnknownUrlError(LabkitError):
 
     def __init__(self, method: str, path: str, status: int, detail: str) -> None:
         messages = {
-            404: f"there is no {method} {path} (this endpoint speaks the OpenAI API under /v1)",
+            404: f"there is no {method} {path} (GET /openapi.json names every route)",
             405: f"{path} does not take {method}",
         }
         super().__init__(messages.get(status, detail))
