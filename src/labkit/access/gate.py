@@ -71,7 +71,7 @@ class Gate:
         Raises AuthenticationError for a key that is not (or no longer) known, and for none where one is needed. Words
         that cannot be a key count as none: many clients insist on sending something.
         """
-        keys = self._book.keys()
+        keys, presented = self._book.keys(), list(presented)
         texts = [text for text in presented if has_key_form(text)]
         for text in texts:
             key = find_key(keys, text)
@@ -80,7 +80,8 @@ class Gate:
         if texts:
             raise AuthenticationError("this API key is not known, was revoked, or has expired", hint=_WHERE)
         if self._require_key:
-            raise AuthenticationError("this endpoint needs an API key", hint=_WHERE)
+            but = ", and what was sent is none of labkit's" if any(presented) else ""
+            raise AuthenticationError(f"this endpoint needs an API key{but}", hint=_WHERE)
         return None
 
     def enter(self, key: ApiKey) -> Visit:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from labkit.access.gate import PastUse
 from labkit.access.meter import DAY
+from labkit.errors import BudgetExceededError
 from labkit.files import make_folder
 
 SCHEMA_VERSION = 1
@@ -28,6 +29,7 @@ TRIM_SECONDS = 3600.0
 MAX_WAITING_ROWS = 20_000
 MAX_ROWS = 1_000_000
 _SLICE_SECONDS = 300
+_REFUSED = BudgetExceededError.__name__  # costs nothing
 _logger = logging.getLogger("labkit.access")
 
 _SCHEMA = """
@@ -212,7 +214,7 @@ def past_day(path: Path) -> list[PastUse]:
     with contextlib.closing(open_ledger(path)) as connection:
         rows = connection.execute(
             "SELECT key_id, min(time), count(*), sum(prompt_tokens + completion_tokens) FROM requests"
-            f" WHERE time > ? AND key_id <> '' GROUP BY key_id, CAST(time / {_SLICE_SECONDS} AS INTEGER)",
+            f" WHERE time > ? AND key_id <> '' AND error <> '{_REFUSED}' GROUP BY key_id, CAST(time / {_SLICE_SECONDS} AS INTEGER)",
             (now - DAY,),
         ).fetchall()
     return [PastUse(key_id, max(0.0, now - since), requests, tokens) for key_id, since, requests, tokens in rows]
