@@ -45,6 +45,8 @@ def test_what_a_client_wrote_is_not_in_it():
         "response_format": {"type": "json_schema", "json_schema": {"description": "CANARY"}},
         "grammar": "x" * 500,
         "stop": ["a", "b"],
+        "system": "CANARY",
+        "suffix": "CANARY",
         "logit_bias": {"1": 2.0},
     }
     found = explain(observation(given=given, operation=generate(text="CANARY")))

@@ -20,6 +20,8 @@ from labkit.worker.messages import Complete, Embed, Generate, Report, Rerank
 
 MAX_VALUE_CHARS = 200
 MAX_PROMPT_CHARS = 256 * 1024
+# What a request is about, under the names of every API: told only as a prompt, where prompts are kept.
+_CONTENT = frozenset({"messages", "prompt", "system", "instructions", "input", "suffix", "documents", "query"})
 _USAGE = tuple(field.name for field in fields(Usage))
 _SAMPLING = tuple(field.name for field in fields(SamplingOverrides))
 
@@ -96,7 +98,7 @@ def _parameters(observation: Observation) -> dict[str, Any]:
     """What the client gave, what was used in the end, which of that the model's defaults filled in."""
     used, defaulted = _used(observation)
     return {
-        "given": {name: _short(value) for name, value in observation.given.items()},
+        "given": {name: _short(value) for name, value in observation.given.items() if name not in _CONTENT},
         "used": used,
         "defaulted": defaulted,
         "ignored": list(observation.ignored),
