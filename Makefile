@@ -12,7 +12,7 @@ endif
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine check-templates nano crash-points clean install install-dev
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine check-openapi check-templates nano crash-points clean install install-dev
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
