@@ -76,14 +76,25 @@ def write_tiny_bert(path, *, pooling="mean", seed=1, head=0, labels=()):
     return _write(writer, bert_weights(seed, head=head), path)
 
 
-def write_tiny_qwen3(path, *, pooling="last", seed=2, head=0, labels=(), rerank_template=None, chat_template=None):
-    """A whole causal Qwen3 with a byte vocabulary, 256 tokens of context."""
+def write_tiny_qwen3(
+    path,
+    *,
+    pooling="last",
+    seed=2,
+    head=0,
+    labels=(),
+    rerank_template=None,
+    chat_template=None,
+    markers=(),
+    context=256,
+):
+    """A whole causal Qwen3 with a byte vocabulary, and `markers` as further control tokens."""
     hidden, heads, kv_heads, head_size, ffn, layers = 64, 4, 2, 16, 96, 2
-    tokens = [*_byte_characters(), *QWEN_MARKERS]
+    tokens = [*_byte_characters(), *QWEN_MARKERS, *markers]
     writer = gguf.GGUFWriter(path, "qwen3")
     writer.add_name(path.stem)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    writer.add_context_length(256)
+    writer.add_context_length(context)
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_feed_forward_length(ffn)
@@ -100,7 +111,7 @@ def write_tiny_qwen3(path, *, pooling="last", seed=2, head=0, labels=(), rerank_
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    writer.add_token_types([1] * 256 + [3] * len(QWEN_MARKERS))
+    writer.add_token_types([1] * 256 + [3] * (len(QWEN_MARKERS) + len(markers)))
     writer.add_token_merges(["a b"])
     writer.add_eos_token_id(256)
     writer.add_pad_token_id(256)
