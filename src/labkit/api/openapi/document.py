@@ -96,9 +96,7 @@ def _responses(operation: Operation, names: dict[type[BaseModel], str]) -> dict[
     content: dict[str, Any] = {}
     if operation.answer is not None:
         content[JSON] = {"schema": {"$ref": _REFERENCE + names[operation.answer]}}
-    content |= {
-        kind: {"schema": {"description": text}} for kind, text in operation.other_answers.items()
-    }
+    content |= {kind: {"schema": {"description": text}} for kind, text in operation.other_answers.items()}
     headers = {"x-request-id": _TEXT_HEADER, **({"x-labkit-ignored": _TEXT_HEADER} if operation.body else {})}
     good: dict[str, Any] = {"description": operation.summary, "headers": headers}
     if content:
