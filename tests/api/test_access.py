@@ -1,5 +1,6 @@
 """Keys, budgets and accounting as clients meet them."""
 
+import re
 import time
 
 import pytest
@@ -70,6 +71,17 @@ def test_without_a_key_the_answer_is_401_in_the_words_of_its_api(http, path, kin
         assert error["type"] == "authentication_error"
     else:
         assert "needs an API key" in error
+
+
+def test_no_route_is_open_but_those_on_the_list(http, make_key):
+    document = http.get("/openapi.json", headers=make_key()[1]).json()  # another test holds that it has every route
+    routes = {(method.upper(), re.sub("{.*?}", "x", path)) for path, one in document["paths"].items() for method in one}
+    assert len(routes) > 20
+    for method, path in sorted(routes):
+        expected = {200, 503} if path in PUBLIC_PATHS else {401}
+        assert http.request(method, path, content=b"{}").status_code in expected, (method, path)
+        foreign = {"host": "evil.example"} | make_key()[1]
+        assert http.request(method, path, headers=foreign).status_code == 403, (method, path)
 
 
 def test_the_body_of_a_stranger_is_not_read(http):

@@ -57,6 +57,11 @@ ON CONFLICT DO UPDATE SET num_requests = num_requests + excluded.num_requests,
     reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens, seconds = seconds + excluded.seconds
 """
 
+_SLICES = f"""
+SELECT key_id, min(time), count(*), sum(prompt_tokens + completion_tokens) FROM requests
+WHERE time > ? AND key_id <> '' AND error <> ? GROUP BY key_id, CAST(time / {_SLICE_SECONDS} AS INTEGER)
+"""
+
 
 class UsageRow(NamedTuple):
     """One request that is over, in the order of the table's columns.
@@ -212,11 +217,7 @@ def past_day(path: Path) -> list[PastUse]:
         return []
     now = time.time()
     with contextlib.closing(open_ledger(path)) as connection:
-        rows = connection.execute(
-            "SELECT key_id, min(time), count(*), sum(prompt_tokens + completion_tokens) FROM requests"
-            f" WHERE time > ? AND key_id <> '' AND error <> '{_REFUSED}' GROUP BY key_id, CAST(time / {_SLICE_SECONDS} AS INTEGER)",
-            (now - DAY,),
-        ).fetchall()
+        rows = connection.execute(_SLICES, (now - DAY, _REFUSED)).fetchall()
     return [PastUse(key_id, max(0.0, now - since), requests, tokens) for key_id, since, requests, tokens in rows]
 
 
