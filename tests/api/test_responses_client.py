@@ -322,3 +322,21 @@ def test_truncation_leaves_out_what_does_not_fit(client):
     assert len(seen(client.create(truncation="disabled", **fields))["messages"]) == 22
     short = client.create(model="echo", input="asked", truncation="auto")
     assert (seen(short)["messages"], short.truncation) == ([{"role": "user", "content": "asked"}], "auto")
+
+
+def test_openais_own_tools_are_left_out_beside_functions_and_named(client):
+    tools = [WEATHER, {"type": "web_search"}, {"type": "custom", "name": "patch"}]
+    raw = client.with_raw_response.create(model="echo", input="asked", tools=tools)
+    assert raw.headers["x-labkit-ignored"] == "tools[custom], tools[web_search]"
+    assert [tool["function"]["name"] for tool in seen(raw.parse())["tools"]] == ["weather"]
+    with pytest.raises(openai.BadRequestError, match="would be ignored"):
+        client.create(model="echo", input="x", tools=tools, extra_headers={"x-labkit-strict": "1"})
+
+
+def test_functions_in_a_namespace_are_called_by_their_own_names(client):
+    space = {"type": "namespace", "name": "mcp__sky", "description": "d", "tools": [{**WEATHER, "name": "weather"}]}
+    (tool,) = seen(client.create(model="echo", input="asked", tools=[space]))["tools"]
+    assert tool["function"]["name"] == "mcp__sky__weather"
+    call = {"type": "function_call", "call_id": "c", "namespace": "mcp__sky", "name": "weather", "arguments": "{}"}
+    told = seen(client.create(model="echo", input=[call, {"role": "user", "content": "asked"}], tools=[space]))
+    assert told["messages"][0]["tool_calls"][0]["function"]["name"] == "mcp__sky__weather"

@@ -80,3 +80,13 @@ def test_errors_name_fields_as_they_are_called_here():
     error = InvalidRequestError("x", param="response_format")
     rename_param(error)
     assert error.param == "text.format"
+
+
+def test_a_call_of_a_function_in_a_namespace_names_both():
+    names = {"sky__weather": ("sky", "weather")}
+    call = Delta("r", tool_calls=(ToolCallDelta(0, "call_1", "sky__weather", "{}"),))
+    last = Delta("r", finish_reason="tool_calls", **END)
+    *_, done, _ = events_of(ResponsesWire({}, "resp_1", names=names).encode([call, last]))
+    (item,) = ResponsesWire({}, "resp_1", names=names).whole([call, last])["output"]
+    assert done["item"] == item
+    assert (item["namespace"], item["name"], item["call_id"]) == ("sky", "weather", "call_1")

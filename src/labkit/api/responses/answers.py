@@ -10,6 +10,7 @@ from labkit.api.chat_answers import logprobs_object
 from labkit.api.errors import envelope
 from labkit.api.figures import timings_object
 from labkit.api.responses.echo import new_response, response_usage, sampling_used
+from labkit.api.responses.toolbox import Names
 from labkit.errors import InvalidRequestError, LabkitError
 from labkit.worker.messages import Delta
 
@@ -37,12 +38,19 @@ class ResponsesWire:
     ping = sse.PING
 
     def __init__(
-        self, echo: Json, response_id: str, keep: Callable[[Json], None] | None = None, *, as_summary: bool = False
+        self,
+        echo: Json,
+        response_id: str,
+        keep: Callable[[Json], None] | None = None,
+        *,
+        as_summary: bool = False,
+        names: Names | None = None,
     ) -> None:
-        """`keep` is given the response object when it is complete."""
+        """`keep` is given the response object when it is complete; `names` are those of functions in namespaces."""
         self._response = new_response(echo, response_id)
         self._keep = keep
         self._as_summary = as_summary
+        self._names = names or {}
         self._blocks = Blocks()
         self._items: list[Json] = []
         self._num_events = 0
@@ -152,7 +160,7 @@ class ResponsesWire:
         item = self._item(block, status)
         self._items.append(item)
         if block.kind == "tool_call":
-            arguments = at | {"name": block.name, "arguments": block.text}
+            arguments = at | self._name(block) | {"arguments": block.text}
             events = [self._event(f"response.{name}.done", arguments)]
         else:
             part = self._part(block)
@@ -194,7 +202,15 @@ class ResponsesWire:
             summary, content = (parts, None) if self._as_summary else ([], parts)
             return item | {"type": "reasoning", "summary": summary, "content": content, "encrypted_content": None}
         arguments = "" if status == "in_progress" else block.text
-        return item | {"type": "function_call", "call_id": block.call_id, "name": block.name, "arguments": arguments}
+        called = {"type": "function_call", "call_id": block.call_id, "arguments": arguments}
+        return item | called | self._name(block)
+
+    def _name(self, block: Block) -> Json:
+        """What the function is called where it was defined."""
+        if block.name not in self._names:
+            return {"name": block.name}
+        namespace, name = self._names[block.name]
+        return {"name": name, "namespace": namespace}
 
     def _item_id(self, block: Block) -> str:
         return f"{_ID_STARTS[block.kind]}_{self._response['id'].partition('_')[2]}{block.index:03}"

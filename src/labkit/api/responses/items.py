@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from labkit.api.responses.toolbox import model_name
 from labkit.api.schemas.responses import ITEM_TYPES, TextKind, item_type
 from labkit.api.transcript import Transcript, foreign_content, joined
 from labkit.errors import InvalidRequestError
@@ -49,7 +50,8 @@ def write_items(transcript: Transcript, items: Iterable[Item]) -> None:
                 if text := _text(item.get("content") or item.get("summary") or ""):
                     transcript.think(text)
             case "function_call":
-                transcript.call(item["call_id"], item["name"], item["arguments"])
+                name = model_name(item.get("namespace"), item["name"])
+                transcript.call(item["call_id"], name, item["arguments"])
             case "function_call_output":
                 transcript.result(item["call_id"], _text(item["output"]))
 

@@ -1,6 +1,6 @@
 """From the body of a response, or of a count of its tokens, to what a worker is asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from labkit.api.conversation_request import chosen_tools
 from labkit.api.generation_request import shared_fields, validated, wants_usage
 from labkit.api.responses.echo import echo_of
 from labkit.api.responses.items import Item, as_items, identified, refuse_foreign_items, write_items
+from labkit.api.responses.toolbox import Names, refuse_foreign_choice, toolbox
 from labkit.api.schemas.chat import AllowedToolChoice, AllowedTools, NamedFunction, NamedTool, ToolChoice
 from labkit.api.schemas.fields import ignored_in, refuse_ignored, refuse_unsupported
 from labkit.api.schemas.responses import (
@@ -89,6 +90,7 @@ class ResponseCall(Call):
         keep: whether the response may be asked for again.
         as_summary: reasoning is given as a summary.
         truncates: what does not fit into the context is left out.
+        names: of functions that came in namespaces.
     """
 
     operation: Generate
@@ -98,6 +100,7 @@ class ResponseCall(Call):
     keep: bool
     as_summary: bool
     truncates: bool
+    names: Names
 
 
 def parse_response_call(
@@ -105,7 +108,10 @@ def parse_response_call(
 ) -> ResponseCall:
     """The call in a JSON object. Raises InvalidRequestError with `param` for the first field that is wrong."""
     _refuse(body)
-    ignored = tuple(sorted((*ignored_in(body, ResponsesBody, REFUSED), *_ignored_includes(body.get("include")))))
+    tools = toolbox(body)
+    body = tools.body
+    included = _ignored_includes(body.get("include"))
+    ignored = tuple(sorted((*ignored_in(body, ResponsesBody, REFUSED), *included, *tools.left_out)))
     if strict:
         refuse_ignored(ignored)
     parsed = validated(ResponsesBody, body)
@@ -123,6 +129,7 @@ def parse_response_call(
         keep=parsed.store is not False,
         as_summary=_wants_summary(parsed),
         truncates=parsed.truncation == "auto",
+        names=tools.names,
     )
 
 
@@ -141,15 +148,17 @@ def parse_count(
 ) -> tuple[str, Render, tuple[str, ...]]:
     """The model, the question, and names of fields without effect, of POST /v1/responses/input_tokens."""
     _refuse(body)
-    ignored = ignored_in(body, ConversationBody, REFUSED)
+    tools = toolbox(body)
+    body = tools.body
+    ignored = tuple(sorted((*ignored_in(body, ConversationBody, REFUSED), *tools.left_out)))
     if strict:
         refuse_ignored(ignored)
     parsed = validated(ConversationBody, body)
-    choice, tools = _tools(parsed)
+    choice, functions = _tools(parsed)
     render = Render(
         request_id,
         messages=_messages(parsed, _resolved(parsed, history), history),
-        tools=() if choice == "none" else tools,
+        tools=() if choice == "none" else functions,
         reasoning_effort=parsed.reasoning.effort if parsed.reasoning else None,
     )
     return parsed.model, render, ignored
@@ -160,23 +169,8 @@ def _refuse(body: dict[str, Any]) -> None:
     for name, refused in (("text", _REFUSED_IN_TEXT), ("reasoning", _REFUSED_IN_REASONING)):
         if isinstance(options := body.get(name), dict):
             refuse_unsupported(options, refused, {}, f"{name}.")
-    _refuse_foreign_tools(body.get("tools"), lambda index: f"tools[{index}].type")
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice.get("type") != "allowed_tools":
-        _refuse_foreign_tools([choice], lambda _: "tool_choice.type")
+    refuse_foreign_choice(body.get("tool_choice"))
     refuse_foreign_items(body.get("input"))
-
-
-def _refuse_foreign_tools(tools: object, place: Callable[[int], str]) -> None:
-    for index, tool in enumerate(tools if isinstance(tools, list) else []):
-        kind = tool.get("type", "function") if isinstance(tool, dict) else "function"
-        if kind != "function":
-            raise InvalidRequestError(
-                f"tools of type {str(kind)[:40]!r} are not supported: labkit runs no tools of its own",
-                param=place(index),
-                code="unsupported_parameter",
-                hint="define a function, and run it yourself",
-            )
 
 
 def _ignored_includes(included: object) -> list[str]:

@@ -54,7 +54,7 @@ async def create_response(request: Request) -> Response:
     memory = _memory(request)
     body = parse_object(await request.body())
     call = parse_response_call(body, response_id, memory, strict=_is_strict(request))
-    wire = ResponsesWire(call.echo, response_id, memory.keeper(call), as_summary=call.as_summary)
+    wire = ResponsesWire(call.echo, response_id, memory.keeper(call), as_summary=call.as_summary, names=call.names)
     with _params_renamed():
         if call.truncates:
             call = await _truncated(request, call)

@@ -49,6 +49,7 @@ class FunctionCallItem(_Item):
     type: Literal["function_call"]
     call_id: _Id
     name: Annotated[str, Field(min_length=1)]
+    namespace: str | None = None
     arguments: str
 
 
@@ -113,8 +114,9 @@ InputItem = Annotated[
 
 
 class FlatTool(FunctionDefinition):
-    """A function the model may call; what is not a function is refused by name before this is parsed."""
+    """A function the model may call; tools of other kinds are taken out before this is parsed."""
 
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]{1,128}$")]
     type: Literal["function"]
 
 
