@@ -16,7 +16,7 @@ def model():
 
 
 def asked(model, prompt, **fields):
-    return completion_requests(model, Complete(request_id="r", prompt=prompt, **fields))
+    return completion_requests(model, Complete(request_id="r", prompt=prompt, **fields), context_tokens=1024)
 
 
 def test_a_text_is_read_with_its_markers(model):
@@ -28,6 +28,10 @@ def test_a_text_is_read_with_its_markers(model):
 
 def test_token_ids_are_taken_as_they_are(model):
     assert asked(model, (5, 0, 5))[0].prompt == (5, 0, 5)
+
+
+def test_a_prompt_that_nothing_is_to_follow_may_fill_the_context(model):
+    assert len(asked(model, (5,) * 1024, max_tokens=0)[0].prompt) == 1024
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,8 @@ def test_an_echo_with_log_probabilities_scores_the_prompt(model, echo, logprobs,
         ("a", {"suffix": "b"}, "suffix", "no tokens for filling in"),
         ((1,), {"suffix": "b"}, "suffix", "goes with a prompt of text"),
         ("x" * (1 << 21), {}, "prompt", "the limit is"),
+        ((5,) * 1024, {}, "prompt", "has 1024 tokens"),
+        ((5,) * 1025, {"max_tokens": 0}, "prompt", "has 1025 tokens.*1024"),
     ],
 )
 def test_what_cannot_be_completed_is_refused_by_its_field(model, prompt, fields, param, message):

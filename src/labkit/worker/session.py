@@ -148,7 +148,9 @@ class Session:
 
     def _build(self, message: Generation) -> Built:
         if isinstance(message, Complete):
-            return Built(completion_requests(self._backend.model, message))
+            return Built(
+                completion_requests(self._backend.model, message, context_tokens=self._backend.sequence_tokens)
+            )
         return self._requests.build(message)
 
     def _choice(self, message: Generation, conversation: Conversation, index: int, built: Built) -> Choice:

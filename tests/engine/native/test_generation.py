@@ -55,6 +55,36 @@ def test_together_or_alone_a_greedy_answer_is_the_same(backend, generate):
         assert generate(request)[request.request_id][0] == together[request.request_id][0]
 
 
+def test_no_end_comes_before_the_least_number_of_tokens(backend, generate):
+    text = prompt(backend, "Hi")
+    _, natural = generate(GenerationRequest("a", text, GREEDY, 60))["a"]
+    count = natural.usage.completion_tokens
+    assert natural.stop_cause == "end_of_generation"
+    assert count < 50
+    for sampling in (GREEDY, SamplingParams(temperature=1.5, seed=2)):
+        _, last = generate(GenerationRequest("a", text, sampling, 60, min_tokens=count + 5, logprobs=2))["a"]
+        assert last.usage.completion_tokens > count + 5
+    never = tuple(range(backend.model.vocab_size))
+    _, last = generate(GenerationRequest("a", text, GREEDY, 9, min_tokens=3, stop_token_ids=never))["a"]
+    assert (last.usage.completion_tokens, last.stop_cause) == (4, "stop_token")
+
+
+def test_a_language_that_is_complete_ends_before_the_least_number_of_tokens(backend, generate):
+    constraint = Constraint("choice", '["7", "8"]')
+    request = GenerationRequest("a", prompt(backend, "?"), GREEDY, 20, min_tokens=10, constraint=constraint)
+    text, last = generate(request)["a"]
+    assert (text in ("7", "8"), last.stop_cause) == (True, "constraint_complete")
+
+
+def test_control_tokens_are_text_where_they_are_asked_for(backend, generate):
+    marker = backend.model.tokenize("<|im_start|>")[0]
+    forced = SamplingParams(temperature=0, logit_bias=((marker, 100.0),))
+    shown = GenerationRequest("a", (5, 6), forced, 3, show_control=True, logprobs=0)
+    hidden = GenerationRequest("b", (5, 6), forced, 3)
+    found = generate(shown, hidden)
+    assert (found["a"][0], found["b"][0]) == ("<|im_start|>" * 3, "")
+
+
 def test_a_seed_repeats_and_another_one_differs(backend, generate):
     def answer(seed):
         sampling = SamplingParams(temperature=3.0, seed=seed)
