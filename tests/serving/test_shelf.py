@@ -41,6 +41,21 @@ def test_what_was_named_comes_first_and_every_other_model_is_there_once(plan):
     assert names(Shelf(replace(plan, whole_store=False))) == ["named"]
 
 
+def test_a_file_that_is_still_being_copied_is_served_when_it_is_whole(plan):
+    path = plan.settings.models_folder / "large.gguf"
+    whole = resources.embedded_model().read_bytes()
+    shelf = Shelf(plan)
+    with path.open("wb") as copy:
+        copy.write(whole[:1000])
+        copy.flush()
+        assert names(shelf) == ["named", "nano"]
+        before = shelf.stamp()
+        assert shelf.stamp() == before
+        copy.write(whole[1000:])
+    assert shelf.stamp() != before
+    assert names(shelf) == ["named", "nano", "large"]
+
+
 def test_a_model_that_comes_later_can_be_asked_for_at_once_and_one_that_goes_until_it_leaves(plan, monkeypatch):
     monkeypatch.setattr("labkit.serving.worker_pool.LOOK_SECONDS", 0.02)
     path = plan.settings.models_folder / "later.gguf"

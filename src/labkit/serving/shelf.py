@@ -43,15 +43,16 @@ class Shelf:
     def __init__(self, plan: EndpointPlan) -> None:
         self._plan = plan
         self._known: dict[str, tuple[FileIdentity | None, ServedModel | None]] = {}
+        self._unreadable: set[Path] = set()
 
-    def stamp(self) -> tuple[float, ...]:
-        """What changes when a model comes or goes: times of the folders that hold them."""
+    def stamp(self) -> tuple[object, ...]:
+        """What changes when a model comes or goes: times of the folders, and files that may still be written."""
         settings = self._plan.settings
         if settings is None:
             return ()
         folders = [store.StoreLayout(settings.store_folder).manifests, settings.models_folder]
         folders += [path for path in settings.models_folder.rglob("*") if path.is_dir()]
-        return tuple(_changed(folder) for folder in folders)
+        return (*map(_changed, folders), *map(identity_of, sorted(self._unreadable)))
 
     def models(self) -> tuple[ServedModel, ...]:
         """Those that were named, then the others of this machine by name. Unreadable files are left out."""
@@ -78,7 +79,9 @@ class Shelf:
             model = ServedModel(ref, file_facts(gguf.validate(ref.path)), digest=digest_of(ref, settings), stays=False)
         except LabkitError as error:
             _logger.warning("%s is not served: %s", ref.name, error.message)
+            self._unreadable.add(ref.path)
             return None
+        self._unreadable.discard(ref.path)
         if ref.source == "embedded":
             model = dataclasses.replace(model, aliases=tuple(set(store.EMBEDDED_ALIASES) - {ref.name}))
         return with_options(model, self._plan.options.get(ref.name), self._plan.engine)

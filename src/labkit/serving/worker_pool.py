@@ -36,15 +36,16 @@ class WorkerPool:
         self._loads = Loads(plan, self._budget, lambda: tuple(self._hosts.values()))
         self._shelf = Shelf(plan)
         self._looking: asyncio.Task[None] | None = None
+        self._scanning = asyncio.Lock()  # the shelf is read by one thread at a time
+        self._stamp: tuple[object, ...] | None = None
         self._draining = False
         self._take(plan.models)
 
     async def start(self) -> None:
         """Load what stays. Raises the first failure; the caller stops the pool then."""
         if self._plan.whole_store:
-            stamp = await asyncio.to_thread(self._shelf.stamp)
-            self._take(await asyncio.to_thread(self._shelf.models))
-            self._looking = asyncio.create_task(self._look(stamp))
+            await self._rescan()
+            self._looking = asyncio.create_task(self._look())
         staying = [host for host in self._hosts.values() if host.model.stays]
         loads = [asyncio.create_task(self.load(host.name)) for host in staying]
         try:
@@ -155,7 +156,7 @@ class WorkerPool:
     async def _find(self, name: str) -> tuple[ModelHost, Place]:
         place = self._directory.find(name)
         if place is None and self._looking is not None:
-            self._take(await asyncio.to_thread(self._shelf.models))  # it may have been pulled a moment ago
+            await self._rescan()  # it may have been pulled a moment ago
         place = place or self._directory.get(name)
         if self._draining:
             raise NotReadyError("the endpoint is stopping")
@@ -175,16 +176,21 @@ class WorkerPool:
         self._hosts = hosts | {name: host for name, host in self._hosts.items() if name not in hosts and host.is_in_use}
         self._directory = Directory((host.model for host in self._hosts.values()), self._plan.aliases)
 
-    async def _look(self, stamp: tuple[float, ...]) -> None:
+    async def _rescan(self) -> None:
+        """List the models of this machine again, where something has changed."""
+        async with self._scanning:
+            stamp = await asyncio.to_thread(self._shelf.stamp)
+            if stamp != self._stamp:
+                self._take(await asyncio.to_thread(self._shelf.models))
+                self._stamp = stamp
+
+    async def _look(self) -> None:
         """Notice models that come and go."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                found = await asyncio.to_thread(self._shelf.stamp)
-                if found != stamp:
-                    self._take(await asyncio.to_thread(self._shelf.models))
-                    stamp = found
-                elif len(self._hosts) > len(self._models):  # one whose file is gone, which may have left since
+                await self._rescan()
+                if len(self._hosts) > len(self._models):  # one whose file is gone, which may have left since
                     self._take(self._models)
             except Exception:
                 _logger.exception("the models of this machine could not be listed")
