@@ -4,6 +4,7 @@ import shutil
 
 import httpx2
 import pytest
+from tests.fakes.adapter_writer import write_adapter
 
 from fakes.endpoints import body, wait_for
 from labkit import resources
@@ -12,6 +13,7 @@ from labkit.serving import Wishes, plan_wishes, running_endpoint
 from labkit.settings import load_settings
 from labkit.units import MIB
 
+ADAPTED = ("blk.0.attn_q.weight", "blk.1.ffn_down.weight")
 ENGINE = EngineConfig(context_tokens=512, num_slots=2, num_threads=1)
 
 
@@ -21,8 +23,14 @@ def plan(tmp_path_factory):
     settings.models_folder.mkdir(parents=True)
     for name in ("first", "second"):
         shutil.copy(resources.embedded_model(), settings.models_folder / f"{name}.gguf")
+    poet = write_adapter(settings.data_folder / "poet.gguf", resources.embedded_model(), ADAPTED, scale=1.0)
     wishes = Wishes(
-        port=0, engine=ENGINE, aliases={"gpt": "second"}, whole_store=True, memory_limit_bytes=30 * MIB, host="::1"
+        port=0,
+        engine=ENGINE,
+        adapters=(("first/poet", poet),),
+        aliases={"gpt": "second"},
+        whole_store=True,
+        memory_limit_bytes=30 * MIB,
     )
     return plan_wishes([], settings, wishes)
 
@@ -30,7 +38,7 @@ def plan(tmp_path_factory):
 def test_each_answers_in_its_turn_and_only_one_is_in_memory(plan):
     with running_endpoint(plan) as endpoint, httpx2.Client(base_url=endpoint.url, timeout=60, trust_env=False) as http:
         listed = [model["id"] for model in http.get("/v1/models").json()["data"]]
-        assert listed == ["nano", "first", "second"]
+        assert listed == ["first", "poet", "nano", "second"]
         assert not any(endpoint.worker_pids().values())
         assert http.get("/health").status_code == 200
         said = {}
@@ -42,5 +50,10 @@ def test_each_answers_in_its_turn_and_only_one_is_in_memory(plan):
             loaded = [name for name, pid in endpoint.worker_pids().items() if pid]
             assert loaded == ["second" if model == "gpt" else "first"]
         assert len({text for texts in said.values() for text in texts}) == 1
+        asked = body("What is labkit?", "poet", temperature=0, max_tokens=8)
+        poem = http.post("/v1/chat/completions", json=asked).json()["choices"][0]["message"]["content"]
+        asked |= {"model": "first", "lora": [{"name": "poet", "scale": 1.0}]}
+        assert http.post("/v1/chat/completions", json=asked).json()["choices"][0]["message"]["content"] == poem
+        assert poem != said["first"][0]
         http.post("/api/generate", json={"model": "first", "keep_alive": 0})
         wait_for(lambda: not any(endpoint.worker_pids().values()))
