@@ -44,6 +44,7 @@ class Siege:
     answers: dict[str, int] = field(default_factory=dict)
     ordinary_seconds: list[float] = field(default_factory=list)
     most_mib: float = 0.0
+    cpu_ms: float = 0.0
 
 
 def main() -> None:
@@ -68,18 +69,20 @@ async def _run(url: str, pid: int, arguments: argparse.Namespace) -> dict[str, A
     before_mib = _mib(front)
     sieges: list[Siege] = []
     quiet: list[float] = []
+    used = 0.0
     for kind, count, client in (
         ("slow bodies, 1 B/s", arguments.senders, _slow_body),
         ("slow heads, 1 B/s", arguments.senders, _slow_head),
         ("silent connections", arguments.senders, _silent),
         ("slow readers", arguments.readers, _slow_reader),
     ):
+        used -= _cpu_seconds(front)
         quiet += await _ordinary(address, arguments.seconds)
+        used += _cpu_seconds(front)
         siege = Siege(kind, count)
         await _besiege(siege, client, address, front, arguments.seconds)
         sieges.append(siege)
-    quiet += await _ordinary(address, arguments.seconds)
-    return _summary(quiet, sieges, before_mib)
+    return _summary(quiet, used * 1000 / len(quiet), sieges, before_mib)
 
 
 async def _besiege(siege: Siege, client: Any, address: tuple[str, int], front: psutil.Process, seconds: float) -> None:
@@ -96,7 +99,9 @@ async def _besiege(siege: Siege, client: Any, address: tuple[str, int], front: p
         await asyncio.sleep(3)  # what a worker says of itself is a second old
         await _idle(address)  # their answers take slots like any other's; what follows is about who does not read
         siege.computed_seconds = time.monotonic() - started
+    used = _cpu_seconds(front)
     siege.ordinary_seconds = await _ordinary(address, seconds)
+    siege.cpu_ms = (_cpu_seconds(front) - used) * 1000 / len(siege.ordinary_seconds)
     siege.most_mib = max(siege.most_mib, _mib(front))
     await asyncio.wait([watching], timeout=60)
     for task in (watching, *hostile):
@@ -220,11 +225,17 @@ def _head(length: int) -> bytes:
     ).encode()
 
 
+def _cpu_seconds(process: psutil.Process) -> float:
+    """Processor time: what a busy machine cannot make longer."""
+    times = process.cpu_times()
+    return times.user + times.system
+
+
 def _mib(process: psutil.Process) -> float:
     return process.memory_info().rss / 2**20
 
 
-def _summary(quiet: list[float], sieges: list[Siege], before_mib: float) -> dict[str, Any]:
+def _summary(quiet: list[float], quiet_cpu_ms: float, sieges: list[Siege], before_mib: float) -> dict[str, Any]:
     p99 = _p99(quiet)
     rows = []
     for siege in sieges:
@@ -242,6 +253,7 @@ def _summary(quiet: list[float], sieges: list[Siege], before_mib: float) -> dict
                 "ordinary_p50_ms": round(statistics.median(siege.ordinary_seconds) * 1000, 2),
                 "ordinary_p99_ms": round(_p99(siege.ordinary_seconds) * 1000, 2),
                 "ordinary_p99_ratio": round(_p99(siege.ordinary_seconds) / p99, 2),
+                "front_cpu_ms_a_request": round(siege.cpu_ms, 2),
                 "front_mib_added": round(siege.most_mib - before_mib, 1),
                 "passed": len(siege.closed_seconds) == siege.num_clients
                 and slowest <= bar
@@ -252,6 +264,7 @@ def _summary(quiet: list[float], sieges: list[Siege], before_mib: float) -> dict
     return {
         "machine": machine_facts(),
         "quiet_requests": len(quiet),
+        "quiet_front_cpu_ms_a_request": round(quiet_cpu_ms, 2),
         "quiet_p50_ms": round(statistics.median(quiet) * 1000, 2),
         "quiet_p99_ms": round(p99 * 1000, 2),
         "sieges": rows,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Generator
 from typing import Any
 
@@ -185,6 +186,7 @@ def make_server(app: Any, census: Census | None = None) -> HttpServer:
         pass
 
     Protocol.census = census or Census()
+    logging.getLogger("uvicorn.access").disabled = True  # its lines hold query strings, whoever else listens
     return HttpServer(
         uvicorn.Config(
             app,
