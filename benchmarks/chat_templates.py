@@ -6,8 +6,8 @@ and calls, and the grammar that forces calls must accept it.
 
     python benchmarks/chat_templates.py [FOLDER] [--only NAME] [--show]
 
-Without a folder of *.jinja files the archive is fetched with pip, in the version that is installed. Exit code 1 when a
-template of a known family is not read back.
+FOLDER holds *.jinja files, or is the archive. Without it, the archive is fetched with pip, in the version that is
+installed. Exit code 1 when a template of a known family is not read back.
 """
 
 import argparse
@@ -117,6 +117,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or _fetched(Path(scratch))
+        if folder.is_file():
+            folder = _unpacked(folder, Path(scratch) / "templates")
         found = [path for path in sorted(folder.glob("*.jinja")) if options.only in path.name]
         verdicts = [_judge(path, show=options.show) for path in found]
     _print(verdicts)
@@ -125,26 +127,21 @@ def main() -> int:
 
 
 def _fetched(scratch: Path) -> Path:
+    """The archive of the installed version. pip asks its build for metadata, and builds nothing."""
     wanted = f"llama-cpp-python=={version('llama-cpp-python')}"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "--no-build-isolation",
-    ]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-python"]
     subprocess.run([*command, "--dest", str(scratch), wanted], check=True)
     (archive,) = scratch.glob("*.tar.gz")
+    return archive
+
+
+def _unpacked(archive: Path, folder: Path) -> Path:
     with tarfile.open(archive) as packed:
         for member in packed:
             if "/models/templates/" in member.name and member.name.endswith(".jinja"):
                 member.name = Path(member.name).name
-                packed.extract(member, scratch / "templates", filter="data")
-    return scratch / "templates"
+                packed.extract(member, folder, filter="data")
+    return folder
 
 
 def _judge(path: Path, *, show: bool) -> Verdict:

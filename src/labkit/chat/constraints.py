@@ -92,7 +92,13 @@ def _forced(demand: Demand, format_: ChatFormat, grammar: Grammar) -> str:
     tools = demand.tools
     if demand.tool_choice.startswith("name:"):
         tools = [tool for tool in tools if tool["function"]["name"] == demand.tool_choice[5:]]
-    if not tools or format_.calls is None:
+    if format_.calls is None:
+        raise InvalidRequestError(
+            "how this model writes tool calls is not known: it cannot be made to call",
+            param="tool_choice",
+            hint="send tool_choice 'auto' or 'none'",
+        )
+    if not tools:
         raise InvalidRequestError(
             "tool_choice asks for a tool that is not in 'tools'", param="tool_choice", hint="add the tool"
         )

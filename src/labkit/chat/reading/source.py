@@ -153,13 +153,12 @@ class Source:
 def open_suffix_length(text: str, markers: Sequence[str]) -> int:
     """Length of the longest end of `text` that could still become one of `markers`."""
     firsts, longest = _edges(tuple(markers))
-    start = max(len(text) - longest + 1, 0)
-    while start < len(text):
-        if text[start] in firsts:
-            tail = text[start:]
-            if any(marker.startswith(tail) for marker in markers):
-                return len(tail)
-        start += 1
+    found = firsts.search(text, max(len(text) - longest + 1, 0))
+    while found is not None:
+        tail = text[found.start() :]
+        if any(marker.startswith(tail) for marker in markers):
+            return len(tail)
+        found = firsts.search(text, found.end())
     return 0
 
 
@@ -175,5 +174,7 @@ def _alternatives(markers: tuple[str, ...]) -> "re.Pattern[str]":
 
 
 @functools.lru_cache(maxsize=512)
-def _edges(markers: tuple[str, ...]) -> tuple[frozenset[str], int]:
-    return frozenset(marker[0] for marker in markers), max(map(len, markers), default=0)
+def _edges(markers: tuple[str, ...]) -> "tuple[re.Pattern[str], int]":
+    """(a pattern for the first character of any of them, length of the longest)."""
+    firsts = "|".join(re.escape(first) for first in sorted({marker[0] for marker in markers}))
+    return re.compile(firsts or "(?!)"), max(map(len, markers), default=0)
