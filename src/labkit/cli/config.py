@@ -13,7 +13,7 @@ app = typer.Typer(name="config", help="The configuration file of labkit serve.",
 @app.command()
 def check(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="The one that `labkit serve` would read, without.")
+        Path | None, typer.Argument(metavar="FILE", help="The one that `labkit serve` would read, without.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the file says, in bytes and seconds.")] = False,
 ) -> None:

@@ -7,7 +7,7 @@ import typer
 
 def logs(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Its worker's log; the endpoint's without.")
+        str | None, typer.Argument(metavar="MODEL", help="Its worker's log; the endpoint's without.")
     ] = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with new lines until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,

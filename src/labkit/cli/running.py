@@ -39,7 +39,7 @@ def ps(
 
 def stop(
     what: Annotated[
-        str | None, typer.Argument(metavar="[MODEL|URL]", help="A model to unload, or an endpoint's URL or port.")
+        str | None, typer.Argument(metavar="MODEL|URL", help="A model to unload, or an endpoint's URL or port.")
     ] = None,
     is_all: Annotated[bool, typer.Option("--all", help="Stop every endpoint.")] = False,
     is_now: Annotated[bool, typer.Option("--now", help="Do not wait for running answers.")] = False,
@@ -97,7 +97,7 @@ def _stop(instances: "tuple[Instance, ...]", *, is_now: bool) -> None:
     if is_now:
         time.sleep(POLL_SECONDS)  # two signals at once would be one
         waiting = [instance for instance in waiting if signal_to_stop(instance)]
-    with output.status("waiting for running answers"):
+    with output.status("waiting for running answers; labkit stop --now drops them"):
         while waiting := [instance for instance in waiting if is_alive(instance)]:
             time.sleep(POLL_SECONDS)
     for instance in instances:

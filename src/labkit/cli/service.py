@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="service", help="Start labkit serve with your session.", no_args_is_help=True)
 _PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 Options = Annotated[
-    list[str] | None, typer.Argument(metavar="[SERVE OPTIONS]...", help="What `labkit serve` is started with.")
+    list[str] | None, typer.Argument(metavar="SERVE-OPTIONS", help="What `labkit serve` is started with.")
 ]
 COMMAND_SECONDS = 60
 
