@@ -16,6 +16,7 @@ class FrontBackend:
         self.states = {name: ModelHealth(state) for name, state in (states or {"tiny": "ready"}).items()}
         self.engines: dict[str, dict[str, Any]] = {}
         self.pids: dict[str, int] = {}
+        self.loads: dict[str, tuple[int, int]] = {}
         self.cards = cards
         self.silent = False
         self.error: LabkitError | None = None
@@ -33,7 +34,7 @@ class FrontBackend:
 
     def stats(self):
         return {
-            name: ModelStats(health, self.engines.get(name, {}), self.pids.get(name))
+            name: ModelStats(health, self.engines.get(name, {}), self.pids.get(name), *self.loads.get(name, ()))
             for name, health in self.states.items()
         }
 

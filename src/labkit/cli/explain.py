@@ -18,7 +18,7 @@ KEY_VARIABLE = "LABKIT_API_KEY"
 
 def explain(
     request_id: str | None = typer.Argument(
-        None, metavar="[ID]", help="The x-request-id header of an answer, or the id in it.", show_default=False
+        None, metavar="ID", help="The x-request-id header of an answer, or the id in it.", show_default=False
     ),
     last: bool = typer.Option(False, "--last", help="The newest request."),
     url: str | None = typer.Option(None, help="Endpoint to ask.  [default: the running ones]"),

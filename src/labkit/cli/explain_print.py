@@ -53,7 +53,8 @@ def _row(label: str, text: str) -> None:
     from rich.text import Text
 
     console = output.console()
-    head = Text(f"  {label:<{_LABEL_WIDTH}}" if text and label else f"  {label}", style="dim")
+    head = Text()
+    head.append(f"  {label:<{_LABEL_WIDTH}}" if text and label else f"  {label}", style="dim")
     if not console.is_terminal or not label or not text:
         _line(head + Text(text))
         return

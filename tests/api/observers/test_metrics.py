@@ -44,6 +44,7 @@ def backend():
         "counters": {"num_steps": 10, "num_sequences": 25, "preemptions": 6},
     }  # fmt: skip
     backend.pids["tiny"] = os.getpid()
+    backend.loads["asleep"] = (3, 2)
     return backend
 
 
@@ -164,6 +165,8 @@ def test_series_of_loaded_models_begin_at_zero_and_sleeping_ones_have_none(metri
     assert found.label_values("model_name") == {"tiny"}
     assert found.value("labkit_model_state", model="asleep", state="unloaded") == 1
     assert found.value("labkit_model_state", model="asleep", state="ready") == 0
+    assert found.value("labkit_model_loads_total", model="asleep") == 3
+    assert found.value("labkit_model_evictions_total", model="asleep") == 2
 
 
 def test_vectors_and_questions_are_no_requests_for_text(metrics):
