@@ -12,7 +12,7 @@ endif
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine check-openapi check-templates nano crash-points clean install install-dev
+.PHONY: check-clients help demo test test-fast check lint types layers fmt coverage bench bench-engine check-openapi check-templates nano crash-points clean install install-dev
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ check-templates: install-dev ## The chat templates of the field (fetched with pi
 
 check-openapi: install-dev ## schemathesis over every operation of the endpoint, a quarter of an hour.
 	PYTHONPATH=tests $(BIN)/python benchmarks/check_openapi.py
+
+check-clients: install ## Client libraries of others against `labkit serve nano`, each in an environment of its own.
+	$(BIN)/python benchmarks/clients/run.py
 
 nano: install-dev ## Train the embedded model again from nothing (more than an hour).
 	$(BIN)/labkit tune run nano-pretrain --out runs/nano
