@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fakes.endpoints import fake_model, fake_plan
+from labkit.api.backend import PROBE_ID_PREFIX
 from labkit.engine.types import EngineConfig
 from labkit.errors import (
     InsufficientMemoryError,
@@ -43,9 +44,9 @@ def run(plan, scenario):
     asyncio.run(main())
 
 
-async def say(pool, model, text="hi"):
+async def say(pool, model, text="hi", prefix=""):
     """The answer's text."""
-    request = Generate(request_id=os.urandom(8).hex(), messages=({"role": "user", "content": text},))
+    request = Generate(request_id=prefix + os.urandom(8).hex(), messages=({"role": "user", "content": text},))
     said = ""
     async for deltas in pool.generate(model, request):
         said += "".join(delta.content for delta in deltas)
@@ -96,12 +97,12 @@ def test_the_least_recently_used_goes_and_its_process_is_gone_before_the_next_st
 
 def test_a_model_in_use_is_waited_for(tmp_path):
     async def scenario(pool):
-        long = asyncio.create_task(say(pool, "a", "slow 15"))
+        long = asyncio.create_task(say(pool, "a", "slow 40"))
         await until(lambda: pool.num_running and states(pool)["a"] == "ready")
         other = asyncio.create_task(say(pool, "b"))
         await until(lambda: pool.health()["b"].reason == "waits for memory")
         assert pool.health()["b"].num_waiting == 1
-        assert (await long).endswith("14")
+        assert (await long).endswith("39")
         assert await other == "hi"
         assert states(pool) == {"a": "unloaded", "b": "ready"}
 
@@ -152,10 +153,12 @@ def test_a_model_leaves_when_nobody_asks_for_it_and_comes_back(tmp_path):
         assert await say(pool, "a") == "hi"
         assert times_loaded(tmp_path, "a") == 2
 
-    run(on_demand(tmp_path, "a", keep_alive_seconds=0.3), scenario)
+    run(on_demand(tmp_path, "a", keep_alive_seconds=1.0), scenario)
 
 
-def test_how_long_it_stays_can_be_said_with_a_load(tmp_path):
+def test_how_long_it_stays_can_be_said_with_a_load(tmp_path, monkeypatch):
+    monkeypatch.setattr("labkit.serving.model_host.SHORTEST_STAY_SECONDS", 1.0)
+
     async def scenario(pool):
         await pool.load("a", float("inf"))
         health = pool.health()["a"]
@@ -168,14 +171,27 @@ def test_how_long_it_stays_can_be_said_with_a_load(tmp_path):
     run(on_demand(tmp_path, "a"), scenario)
 
 
+def test_a_probe_does_not_keep_a_model_loaded(tmp_path):
+    async def scenario(pool):
+        await say(pool, "a")
+        before = pool.health()["a"].expires_at
+        await asyncio.sleep(0.1)
+        await say(pool, "a", prefix=PROBE_ID_PREFIX)
+        assert pool.health()["a"].expires_at == pytest.approx(before, abs=0.04)
+        await say(pool, "a")
+        assert pool.health()["a"].expires_at > before + 0.08
+
+    run(on_demand(tmp_path, "a"), scenario)
+
+
 def test_unloading_waits_for_running_answers_and_new_ones_are_still_given(tmp_path):
     async def scenario(pool):
-        long = asyncio.create_task(say(pool, "a", "slow 15"))
+        long = asyncio.create_task(say(pool, "a", "slow 40"))
         await until(lambda: pool.num_running and states(pool)["a"] == "ready")
         await pool.unload("a")
         assert await say(pool, "a") == "hi"
         assert states(pool)["a"] == "ready"
-        assert (await long).endswith("14")
+        assert (await long).endswith("39")
         await until(lambda: states(pool)["a"] == "unloaded")
         await pool.load("a")
         await pool.unload("a")
@@ -197,7 +213,7 @@ def test_who_leaves_while_it_loads_does_not_take_the_others_along(tmp_path):
 
 def test_who_leaves_while_it_waits_for_memory_is_forgotten(tmp_path):
     async def scenario(pool):
-        long = asyncio.create_task(say(pool, "a", "slow 15"))
+        long = asyncio.create_task(say(pool, "a", "slow 40"))
         await until(lambda: pool.num_running and states(pool)["a"] == "ready")
         gone = asyncio.create_task(say(pool, "b"))
         await until(lambda: pool.health()["b"].reason)
@@ -205,7 +221,7 @@ def test_who_leaves_while_it_waits_for_memory_is_forgotten(tmp_path):
         again = asyncio.create_task(say(pool, "b"))  # while the first one is on its way out
         with contextlib.suppress(asyncio.CancelledError):
             await gone
-        assert (await long).endswith("14")
+        assert (await long).endswith("39")
         assert await again == "hi"
         assert times_loaded(tmp_path, "b") == 1
 

@@ -6,6 +6,9 @@ from typing import Any, Literal, Protocol
 
 from labkit.worker.messages import Capability, Delta, Embed, Embedded, Generation, Question, Reply, Rerank
 
+PROBE_ID_PREFIX = "ready-"
+"""Requests whose ids begin so only ask whether a model still answers: they do not keep it loaded."""
+
 ModelState = Literal["unloaded", "loading", "ready", "restarting", "failed", "stopped"]
 
 

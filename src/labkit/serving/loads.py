@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any
 
+from labkit.api.backend import PROBE_ID_PREFIX
 from labkit.engine.types import EngineConfig
 from labkit.errors import LabkitError, NotReadyError, QueueFullError
 from labkit.gguf import FileFacts, file_facts, validate
@@ -43,8 +44,10 @@ class Loads:
         self._stopped = False
 
     @contextlib.asynccontextmanager
-    async def using(self, host: ModelHost) -> AsyncGenerator[Supervisor, None]:
+    async def using(self, host: ModelHost, request_id: str = "") -> AsyncGenerator[Supervisor, None]:
         """The worker of a model, which is loaded first where it must be, and not unloaded inside the block.
+
+        A probe is no use of it: it does not put off the time at which the model leaves.
 
         Raises QueueFullError when too many wait for it, NotReadyError when it had to wait too long for memory,
         InsufficientMemoryError when it never fits, and what loading raises.
@@ -55,7 +58,8 @@ class Loads:
             yield ready or await self._brought(host)
         finally:
             host.num_users -= 1
-            host.last_used = _now()
+            if not request_id.startswith(PROBE_ID_PREFIX):
+                host.last_used = _now()
             if not host.num_users:
                 self._on_idle(host)
 

@@ -87,14 +87,17 @@ class WorkerPool:
         """See ChatBackend. Loads the model first. Raises ModelNotFoundError, and NotReadyError while stopping."""
         host, place = await self._find(model)
         request = _adapted(request, host, place)
-        async with self._loads.using(host) as worker, contextlib.aclosing(worker.generate(request)) as answer:
+        async with (
+            self._loads.using(host, request.request_id) as worker,
+            contextlib.aclosing(worker.generate(request)) as answer,
+        ):
             async for news in answer:
                 yield news
 
     async def embed(self, model: str, request: Embed | Rerank) -> list[Embedded]:
         """See ChatBackend. Loads the model first. Raises ModelNotFoundError, and NotReadyError while stopping."""
         host, _ = await self._find(model)
-        async with self._loads.using(host) as worker:
+        async with self._loads.using(host, request.request_id) as worker:
             return await worker.embed(request)
 
     async def ask(self, model: str, question: Question) -> Reply:
