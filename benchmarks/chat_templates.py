@@ -16,12 +16,16 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from fakes.read_answers import Answer, accepts, every_cutting, forced_grammar, read
 from labkit.chat import ArgumentTypes, ChatTemplate
@@ -101,6 +105,7 @@ class Verdict:
     family: str = ""
     cases: dict[str, str] = field(default_factory=dict)
     mended: str = ""
+    reference: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def is_passed(self) -> bool:
@@ -167,6 +172,7 @@ def _judge(path: Path, *, show: bool) -> Verdict:
     for case in CASES:
         ways = [_round_trip(template, case, follows, show=show) for follows in ([], _following(case))]
         verdict.cases[case.name] = next((way for way in ways if way.startswith("ok")), ways[0])
+    verdict.reference = _compared(template)
     if template.format.calls is not None and template.format.name not in (
         "plain",
         "harmony",
@@ -188,6 +194,40 @@ def _judge_grammar(template: ChatTemplate) -> str:
     text = _answer_in(whole[len(_before_marker(_common(prompt, whole))) :], template.format.name)
     accepted = _is_accepted(template, text)
     return "ok" if accepted is True else f"{accepted} of {text!r}"
+
+
+def _compared(template: ChatTemplate) -> Counter[str]:
+    """How often the prompt is the one that transformers makes of the same conversation."""
+    talks = [([_USER], ()), ([_SYSTEM, _USER], ()), ([_SYSTEM, _USER], TOOLS)]
+    talks += [([_USER, case.message, *_following(case)], TOOLS) for case in CASES]
+    found: Counter[str] = Counter()
+    for talk, tools in talks:
+        ours = _or_none(lambda talk=talk, tools=tools: template.render(talk, tools))
+        theirs = _or_none(lambda talk=talk, tools=tools: _as_transformers(template.source, talk, tools))
+        found["as transformers" if ours == theirs else "that it refuses" if theirs is None else "mended"] += 1
+    return found
+
+
+def _or_none(render: Callable[[], str]) -> str | None:
+    try:
+        return render()
+    except Exception:  # noqa: BLE001 - a template is code, and raises whatever it raises
+        return None
+
+
+def _as_transformers(source: str, talk: list[dict[str, Any]], tools: tuple[dict[str, Any], ...]) -> str:
+    talk = json.loads(json.dumps(talk))
+    for call in (call for message in talk for call in message.get("tool_calls", ())):
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    rendered, _ = render_jinja_template(
+        [talk],
+        list(tools) or None,
+        chat_template=source,
+        add_generation_prompt=True,
+        bos_token="<BOS>",
+        eos_token="<EOS>",
+    )
+    return rendered[0]
 
 
 def _prompts() -> list[tuple[str, list[dict[str, Any]], tuple[dict[str, Any], ...]]]:
@@ -313,6 +353,8 @@ def _print(verdicts: list[Verdict]) -> None:
             print(f"        {name}: {result}")
         for note in notes:
             print(f"        {note[3:]}")
+    reference = sum((verdict.reference for verdict in verdicts), Counter[str]())
+    print("prompts: " + ", ".join(f"{count} {kind}" for kind, count in reference.most_common()))
     print(f"{sum(verdict.is_passed for verdict in verdicts)} of {len(verdicts)} templates pass")
 
 
