@@ -329,6 +329,9 @@ def test_openais_own_tools_are_left_out_beside_functions_and_named(client):
     raw = client.with_raw_response.create(model="echo", input="asked", tools=tools)
     assert raw.headers["x-labkit-ignored"] == "tools[custom], tools[web_search]"
     assert [tool["function"]["name"] for tool in seen(raw.parse())["tools"]] == ["weather"]
+    hostile = [WEATHER, {"type": "x\r\nset-cookie: a=b\x00"}]
+    raw = client.with_raw_response.create(model="echo", input="asked", tools=hostile)
+    assert raw.headers["x-labkit-ignored"] == "tools[x??set-cookie??a?b?]"
     with pytest.raises(openai.BadRequestError, match="would be ignored"):
         client.create(model="echo", input="x", tools=tools, extra_headers={"x-labkit-strict": "1"})
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.api.schemas.fields import safe_name
 from labkit.errors import InvalidRequestError
 
 Names = dict[str, tuple[str, str]]
 """Namespace and name of a function, by the name under which the model knows it."""
 _JOINT = "__"
+_FUNCTIONS = ("function", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def toolbox(body: dict[str, Any]) -> Toolbox:
             functions += _unpacked(tool, names)
     if not functions:
         raise _foreign(_kind(tools[0]), "tools[0].type")
-    left_out = {f"tools[{_kind(tool)[:40]}]" for tool in tools if _kind(tool) not in ("function", "namespace")}
+    left_out = {safe_name(f"tools[{_kind(tool)[:40]}]") for tool in tools if _kind(tool) not in _FUNCTIONS}
     return Toolbox({**body, "tools": functions}, names, tuple(sorted(left_out)))
 
 

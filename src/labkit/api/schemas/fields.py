@@ -126,13 +126,18 @@ def ignored_in(
 ) -> tuple[str, ...]:
     """Names of fields at any depth that were set and have no effect, sorted, fit for a header."""
     names = (name for name in unknown_fields(body, schema) if name not in refused)
-    return tuple(sorted({_UNSAFE.sub("?", name)[:64] for name in names}))
+    return tuple(sorted({safe_name(name) for name in names}))
 
 
 def ignored_fields(fields: Mapping[str, Any], treated: frozenset[str]) -> tuple[str, ...]:
     """Names of fields that were set and are not `treated`: harmless and unknown ones, sorted, fit for a header."""
     names = {name for name, value in fields.items() if value is not None} - treated
-    return tuple(sorted(_UNSAFE.sub("?", name)[:64] for name in names))
+    return tuple(sorted(safe_name(name) for name in names))
+
+
+def safe_name(name: str) -> str:
+    """A name that a client chose, fit for a header."""
+    return _UNSAFE.sub("?", name)[:64]
 
 
 def refuse_ignored(names: tuple[str, ...]) -> None:
