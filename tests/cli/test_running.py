@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -122,7 +123,10 @@ def test_following_a_log_ends_with_ctrl_c_and_no_traceback(environment, url):
     assert "Traceback" not in said
 
 
-def test_stop_drains_and_the_record_is_gone(labkit, url):
+def test_stop_drains_and_the_record_is_gone(labkit, environment, url):
+    run = Path(environment["LABKIT_HOME"], "run")
+    (record,) = run.iterdir()
+    assert record.stat().st_mode & 0o777 == 0o600 or os.name == "nt"
     asked = body("Count", "nano", max_tokens=200, ignore_eos=True, stream=True)
     with httpx2.stream("POST", f"{url}/v1/chat/completions", json=asked, timeout=60) as answer:
         lines = answer.iter_lines()
@@ -130,6 +134,7 @@ def test_stop_drains_and_the_record_is_gone(labkit, url):
         result = labkit("stop", url)
         assert [line for line in lines if line][-1] == "data: [DONE]"
     assert f"stopped {url}" in result.stderr
+    assert not list(run.iterdir())
     assert json.loads(labkit("ps", "--json").stdout) == []
     assert "No endpoint runs" in labkit("ps").stderr
     assert "No endpoint runs" in labkit("stop").stderr
