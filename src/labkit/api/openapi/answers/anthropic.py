@@ -45,7 +45,7 @@ class MessageAnswer(Part):
     role: Literal["assistant"]
     model: str
     content: list[TextBlock | ToolUseBlock | ThinkingBlock]
-    stop_reason: Literal["end_turn", "max_tokens", "stop_sequence", "tool_use"]
+    stop_reason: Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"]
     stop_sequence: str | None
     usage: MessageUsage
     timings: Timings | None
