@@ -44,9 +44,11 @@ def find_habits(render: Render) -> Habits:
 
 
 def _calls(render: Render, ask: Message, *, wants_parts: bool) -> dict[str, bool]:
-    def shown(calls: list[dict[str, Any]], *, answered: bool = False) -> str:
-        results = [_result(call["id"], _WORDS[2], wants_parts=wants_parts) for call in calls if answered]
-        return _text(render, [ask, {"role": "assistant", "content": "", "tool_calls": calls}, *results], [_TOOL])
+    def shown(calls: list[dict[str, Any]]) -> str:
+        """Prompts with the calls, before and after they are answered: some templates write one and not the other."""
+        results = [_result(call["id"], _WORDS[2], wants_parts=wants_parts) for call in calls]
+        talk = [ask, {"role": "assistant", "content": "", "tool_calls": calls}]
+        return _text(render, talk, [_TOOL]) + _text(render, [*talk, *results], [_TOOL])
 
     as_object, as_text = {"place": _WORDS[1]}, f'{{"place": "{_WORDS[1]}"}}'
     one, text = shown([_call(_FIRST, as_object)]), shown([_call(_FIRST, as_text)])
@@ -54,11 +56,10 @@ def _calls(render: Render, ask: Message, *, wants_parts: bool) -> dict[str, bool
     wants_text = (_WORDS[1] not in one and _WORDS[1] in text) or (bool(one) and f'\\"{_WORDS[1]}' in one)
     arguments: Any = as_text if wants_text else as_object
     shows = _WORDS[1] in (text if wants_text else one)
-    answered = shown([_call(_FIRST, arguments)], answered=True)
     both = shown([_call(_FIRST, arguments), _call(_SECOND, _swapped(arguments))])
     return {
         "shows_calls": shows or not (one or text),
-        "shows_results": _WORDS[2] in answered or not (one or text),
+        "shows_results": _WORDS[2] in (text if wants_text else one) or not (one or text),
         "shows_every_call": not shows or _shows(both, _WORDS[1], _WORDS[3]),
         "wants_text": wants_text,
         "wants_short_ids": bool(one or text) and not long_ids,
