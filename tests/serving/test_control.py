@@ -95,3 +95,13 @@ def test_an_endpoint_that_does_not_answer_or_knows_another_token_says_so(instanc
         ask_models(replace(instance, url="http://127.0.0.1:9"))
     with pytest.raises(RefusedError):
         ask_models(replace(instance, control_token="old"))
+
+
+def test_a_client_is_told_when_to_ask_for_a_model_again(tmp_path):
+    plan = fake_plan(tmp_path, "refuse")
+    plan = replace(plan, models=(replace(plan.models[0], stays=False),))
+    with running_endpoint(plan) as endpoint, httpx2.Client(base_url=endpoint.url, timeout=30, trust_env=False) as http:
+        first, second = (http.post(URL, json=body("x", "refuse")) for _ in range(2))
+    assert (first.status_code, second.status_code) == (503, 503)
+    assert second.headers["retry-after"] == "1"
+    assert "no tensors here" in second.json()["error"]["message"]
