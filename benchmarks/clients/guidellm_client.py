@@ -16,9 +16,8 @@ def benchmarked(request_format: str) -> dict:
     """The report of one run."""
     with tempfile.TemporaryDirectory() as folder:
         prompts, report = Path(folder) / "prompts.jsonl", Path(folder) / "report.json"
-        rows = [
-            {"prompt": f"Question {k}: what is a model?", "output_tokens_count": 16} for k in range(NUM_REQUESTS * 2)
-        ]
+        texts = (f"Question {number}: what is a model?" for number in range(2 * NUM_REQUESTS))
+        rows = [{"prompt": text, "output_tokens_count": 16} for text in texts]
         prompts.write_text("\n".join(json.dumps(row) for row in rows))
         backend = f"kind=openai_http,target={URL},model={MODEL},api_key={KEY},request_format={request_format}"
         words = ("run", "--backend", backend, "--profile", "kind=concurrent,streams=4", "--disable-console")

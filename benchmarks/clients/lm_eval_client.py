@@ -53,7 +53,6 @@ def evaluated(**options) -> dict[tuple[int, int], tuple[float, bool]]:
             task_manager=TaskManager(),
             log_samples=True,
             bootstrap_iters=0,
-            verbosity="ERROR",
         )
     results["last"] = found["results"]["labkit_mc"]
     return {

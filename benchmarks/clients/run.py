@@ -65,7 +65,10 @@ def start_endpoint(home: Path) -> tuple[subprocess.Popen[str], str]:
     environment = os.environ | {"LABKIT_HOME": str(home)}
     endpoint = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
     assert endpoint.stdout
-    return endpoint, json.loads(endpoint.stdout.readline())["url"]
+    told = ""
+    while not told.endswith("\n}\n"):
+        told += endpoint.stdout.readline()
+    return endpoint, json.loads(told)["url"]
 
 
 def main() -> int:

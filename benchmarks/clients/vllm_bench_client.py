@@ -77,9 +77,8 @@ async def bench(make, count: int) -> list[Seen]:
         seconds = time.perf_counter() - started
     total = sum(seen.output_tokens for seen in found)
     first = statistics.median(seen.times[0] for seen in found)
-    print(
-        f"          {count} requests, {total} tokens, {total / seconds:.0f} tokens/s, median TTFT {first * 1000:.0f} ms"
-    )
+    rate = f"{total / seconds:.0f} tokens/s, median TTFT {first * 1000:.0f} ms"
+    print(f"          {count} requests, {total} tokens, {rate}")
     return found
 
 
