@@ -25,7 +25,8 @@ from labkit.gguf import architecture, read_header
 _CACHE_ELEMENT_BYTES = 2
 _SAME_KERNEL_TOKENS = 63
 """ggml's flash attention works in tiles from 64 tokens on, and rounds otherwise: a log-probability moves by some
-hundredths. Up to here it is the same, bit for bit, whatever the size of the forward and whoever else is in it."""
+hundredths. Up to here it is the same for Q8_0, bit for bit, whatever the size of the forward and whoever else is in it;
+products of some other types take rows in groups, and round by their number."""
 
 
 @dataclass(slots=True)
