@@ -208,6 +208,18 @@ SAMPLES = (
         (TIMER,),
     ),
     Sample(
+        "kimi-k3",
+        "<|open|><|sep|>thinking_effort",
+        'Hm.<|close|>think<|sep|><|open|>response<|sep|>Yes.<|close|>response<|sep|><|open|>tools<|sep|>'
+        '<|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Oslo "é" {🎉}'
+        '<|close|>argument<|sep|><|open|>argument key="days" type="number"<|sep|>3<|close|>argument<|sep|>'
+        "<|close|>call<|sep|><|close|>tools<|sep|><|close|>message<|sep|>",
+        "Yes.",
+        "Hm.",
+        (OSLO,),
+        opened=True,
+    ),
+    Sample(
         "minimax-m2",
         "minimax:tool_call<invoke name=<think>",
         'Hm.\n</think>\n\n<minimax:tool_call>\n<invoke name="get_weather">\n'

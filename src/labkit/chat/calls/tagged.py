@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.chat.calls.protocol import Call
-from labkit.chat.calls.values import ArgumentTypes, kinds_of, resolve
+from labkit.chat.calls.values import ArgumentTypes, is_json_text, kind_of, kinds_of, resolve
 from labkit.chat.grammar import Function, Grammar, either
 from labkit.chat.reading import BrokenError, Output, Reading, Source
 from labkit.chat.reading.json_text import ends_in_string
@@ -25,7 +25,9 @@ class TaggedCalls:
 
     Attributes:
         open, close: around a call, or around all of them; "" where each stands for itself.
-        key_ends: by what a value is: text that is a string, or JSON; one entry where the schema has to say.
+        number: between a name and `name_end` stands the number of the call, and this before it; "" for none.
+        key_ends: by what a value is, "text" for a string, "json" for anything else or the name of its type; one entry,
+            "any", where the schema has to say.
         between: what stands between two sections, or two calls where there are none.
         is_shared: one section holds all calls.
         starts_bare: some models leave out the section.
@@ -42,6 +44,7 @@ class TaggedCalls:
     between: str = ""
     is_shared: bool = False
     starts_bare: bool = False
+    number: str = ""
 
     is_bare = False
 
@@ -73,7 +76,7 @@ class TaggedCalls:
 
     def write(self, calls: Sequence[Call]) -> str:
         """See CallSyntax.write."""
-        written = [self._written(call) for call in calls]
+        written = [self._written(call, number) for number, call in enumerate(calls, 1)]
         if self.is_shared:
             return self.open + self.between.join(written) + self.close
         return self.between.join(self.open + one + self.close for one in written)
@@ -106,6 +109,9 @@ class TaggedCalls:
     def _rest(self, grammar: Grammar, function: Function) -> str:
         """A call after its start."""
         head, end = grammar.loose(function.name + self.name_end), grammar.loose(self.end)
+        if self.number:
+            number = grammar.pattern("[0-9]{1,3}")
+            head = f"{grammar.loose(function.name + self.number)} {number} {grammar.loose(self.name_end)}"
         break_ = "" if self.name_end.strip() else '("\\n")?'
         return grammar.rule(f"{head} {break_} {self._arguments(grammar, function)} {end}")
 
@@ -132,8 +138,8 @@ class TaggedCalls:
     def _argument(self, grammar: Grammar, function: Function, key: str, schema: Any) -> str:
         root = function.schema
         is_text = "string" in kinds_of(schema, root)
-        by_kind = {kind: end for end, kind in self.key_ends}
-        head = grammar.loose(f"{self.key}{key}{by_kind.get('text' if is_text else 'json', self.key_ends[0][0])}")
+        kind = "string" if is_text else next(iter(sorted(kinds_of(schema, root))), "")
+        head = grammar.loose(f"{self.key}{key}{self._key_end(kind)}")
         value = self._text(grammar, function, schema) if is_text else self._json(grammar, schema, root)
         return grammar.rule(f"{head} {value}")
 
@@ -158,17 +164,19 @@ class TaggedCalls:
         break_ = '("\\n")?' if self.value_end.endswith("\n") else ""
         return f"{grammar.until(self.value_end.strip())} {break_}".rstrip()
 
-    def _written(self, call: Call) -> str:
+    def _key_end(self, kind: str) -> str:
+        """What stands between a key and a value of a JSON type."""
         by_kind = {kind: end for end, kind in self.key_ends}
+        kind = "number" if kind == "integer" else kind
+        return by_kind.get(kind) or by_kind.get("text" if kind == "string" else "json") or self.key_ends[0][0]
+
+    def _written(self, call: Call, number: int) -> str:
         parts = [
-            self.key
-            + key
-            + by_kind.get("text" if isinstance(value, str) else "json", self.key_ends[0][0])
-            + _bare(value)
-            + self.value_end
+            self.key + key + self._key_end(kind_of(value)) + _bare(value) + self.value_end
             for key, value in call.arguments.items()
         ]
-        return "".join((self.start, call.name, self.name_end, *parts, self.end))
+        numbered = f"{self.number}{number}" if self.number else ""
+        return "".join((self.start, call.name, numbered, self.name_end, *parts, self.end))
 
 
 class _TaggedCall:
@@ -186,10 +194,15 @@ class _TaggedCall:
         syntax, source = self._syntax, self._source
         key, end = syntax.key.strip(), syntax.end.strip()
         name_end = syntax.name_end.strip() or "\n"
-        name, marker = yield from source.collect((name_end, key, end), _MOST_NAME)
+        ends = (syntax.number,) if syntax.number else (name_end, key, end)
+        name, marker = yield from source.collect(ends, _MOST_NAME)
         if not name.strip() or "<" in name:
             raise BrokenError
-        if marker != name_end:
+        if syntax.number:
+            number, _ = yield from source.collect((name_end,), _MOST_NAME)
+            if not number.strip().isdecimal():
+                raise BrokenError
+        elif marker != name_end:
             source.put_back(marker)
         self._output.call(name.strip())
         source.mark()
@@ -208,6 +221,7 @@ class _TaggedCall:
         end, kind = ends[found]
         yield from self._open_value(end)
         is_text = kind == "text" if len(ends) > 1 else self._types.is_text(function, key)
+        is_json = not is_text and len(ends) > 1
         head = ("{" if not self._num_arguments else ", ") + json.dumps(key, ensure_ascii=False) + ": "
         self._num_arguments += 1
         value = _Value(trims=syntax.value_end.startswith("\n"))
@@ -217,7 +231,7 @@ class _TaggedCall:
             self._give('"')
         else:
             text = value.feed((yield from source.quoting(syntax.value_end.strip(), _is_inside_json)))
-            self._give(head + (text if kind == "json" and text else self._types.json_of(function, key, text)))
+            self._give(head + (text if is_json and is_json_text(text) else self._types.json_of(function, key, text)))
 
     def _open_value(self, key_end: str) -> Reading[None]:
         """What stands between the end of a key and its value."""

@@ -43,7 +43,7 @@ class ArgumentTypes:
         kinds = self._kinds(function, argument)
         if kinds != {"string"}:
             value, is_json = _parsed(text)
-            if is_json and (_kind(value) in kinds or (_kind(value) == "integer" and "number" in kinds)):
+            if is_json and (kind_of(value) in kinds or (kind_of(value) == "integer" and "number" in kinds)):
                 return text.strip()
             if "boolean" in kinds and text.strip() in ("True", "False"):
                 return text.strip().lower()
@@ -72,9 +72,9 @@ def kinds_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[
     if isinstance(found, list):
         return frozenset(map(str, found))
     if "const" in schema:
-        return frozenset({_kind(schema["const"])})
+        return frozenset({kind_of(schema["const"])})
     if isinstance(schema.get("enum"), list):
-        return frozenset(map(_kind, schema["enum"]))
+        return frozenset(map(kind_of, schema["enum"]))
     for key in ("anyOf", "oneOf"):
         if isinstance(schema.get(key), list):
             return frozenset().union(*(kinds_of(one, root, depth + 1) for one in schema[key])) or _ALL
@@ -104,8 +104,14 @@ def literal_json(text: str) -> str | None:
     return "".join(parts) if not source.text.strip() else None
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """The JSON type of a value, "integer" apart from "number"."""
     return _KINDS.get(type(value), "null")
+
+
+def is_json_text(text: str) -> bool:
+    """Whether `text` is one JSON value."""
+    return _parsed(text)[1]
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
