@@ -2,6 +2,7 @@
 
 from labkit.api.app import create_app
 from labkit.api.backend import ChatBackend, ModelCard, ModelHealth, ModelState
-from labkit.api.limits import LOOPBACK_NAMES, Limits
+from labkit.api.limits import Limits
+from labkit.api.origins import LOOPBACK_NAMES
 
 __all__ = ["LOOPBACK_NAMES", "ChatBackend", "Limits", "ModelCard", "ModelHealth", "ModelState", "create_app"]
