@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from labkit.chat import Demand, ModelChat, PlainReader, Reader, Talk, TemplateRenderer
 from labkit.engine.native.model import NativeModel
-from labkit.engine.native.tokenizer import prompt_tokens
+from labkit.engine.native.tokenizer import marker_text, prompt_tokens
 from labkit.engine.types import GenerationRequest
 from labkit.errors import InvalidRequestError
 from labkit.worker.choices import engine_requests
@@ -131,7 +131,7 @@ def _chat(model: NativeModel) -> ModelChat | None:
         return None
     renderer = TemplateRenderer()
     try:
-        renderer.compile(source, bos=model.token_text(model.bos), eos=model.token_text(model.eos))
+        renderer.compile(source, bos=marker_text(model, model.bos), eos=marker_text(model, model.eos))
         return ModelChat(renderer, lambda text: spelled(model, text))
     except Exception:
         renderer.close()

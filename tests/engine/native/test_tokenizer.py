@@ -7,6 +7,7 @@ from labkit.engine.native.tokenizer import (
     describe_tokenizer,
     detokenize,
     fill_in_middle,
+    marker_text,
     prompt_tokens,
 )
 from labkit.engine.synthetic import write_tiny
@@ -95,3 +96,9 @@ def test_a_text_that_is_too_long_is_refused_about_its_own_field(backend):
     with pytest.raises(InvalidRequestError, match="the limit is") as caught:
         prompt_tokens(backend.model, "x" * (1 << 21), param="prompt")
     assert caught.value.param == "prompt"
+
+
+def test_a_template_is_given_no_text_for_a_token_that_the_model_has_not(coder, backend):
+    assert marker_text(coder, START) == coder.token_text(START)
+    assert marker_text(backend.model, backend.model.bos) == ""  # llama.cpp says 11, which is a letter here
+    assert marker_text(backend.model, -1) == ""

@@ -68,7 +68,8 @@ class Sampler:
 
     def accept_prompt(self, tokens: Sequence[int]) -> None:
         """Let the penalties see the end of the prompt, as llama-server does."""
-        self._penalties.accept(tokens[-self._params.penalty_window :])
+        window = self._params.penalty_window
+        self._penalties.accept(tokens[-window:] if window else ())
 
     def sample(self, context: NativeContext, row: int) -> int:
         """A token from the logits of batch index `row`, which stay as they are; penalties remember it.

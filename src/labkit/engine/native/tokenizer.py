@@ -99,6 +99,11 @@ def fill_in_middle(model: NativeModel, prefix: str, suffix: str) -> list[int]:
     return [model.bos, *tokens] if model.adds_bos else tokens
 
 
+def marker_text(model: NativeModel, token: int) -> str:
+    """Text of a special token, as templates are given it; "" where the model has none of the kind."""
+    return model.token_text(token) if token >= 0 and model.is_marker(token) else ""
+
+
 def _has_role(model: NativeModel, role: str, token: int) -> bool:
     # Where a file names no BOS, llama.cpp takes GPT-2's id, which is an apostrophe elsewhere.
     return token >= 0 and (role == _LINE_END or model.is_marker(token))
