@@ -162,7 +162,7 @@ def test_models_say_what_they_are_for(http):
         "bert": (["embeddings"], 64),
         "qwen3": (["embeddings"], 64),
         "ranker": (["rerank"], None),
-        "nano": (["chat"], None),
+        "nano": (["chat", "completions"], None),
     }
 
 
@@ -252,4 +252,4 @@ def test_a_chat_model_embeds_where_it_was_asked_to(tmp_path):
         messages = [{"role": "user", "content": "hi"}]
         chat = http.post("/v1/chat/completions", json={"model": "nano", "messages": messages, "max_tokens": 4})
         assert chat.status_code == 200
-        assert endpoint.models[0].capabilities == ("chat", "embeddings")
+        assert endpoint.models[0].capabilities == ("chat", "completions", "embeddings")
