@@ -99,6 +99,31 @@ def test_what_is_not_http_is_told_so(quick):
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+def test_offers_of_another_protocol_are_not_taken_and_cost_nothing(quick):
+    sent = json.dumps(body("all of it\r\nupgrade: me")).encode()
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + OFFER
+    with socket.create_connection(("127.0.0.1", quick.base_url.port), timeout=20) as connection:
+        for _ in range(2):  # the second on the same connection
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(sent) + sent)
+            answer = connection.recv(65536)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"upgrade: me" in answer
+
+
+def test_an_offer_that_comes_in_pieces_ends_the_connection_after_its_answer(quick):
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + OFFER + b"\r\n"
+    with socket.create_connection(("127.0.0.1", quick.base_url.port), timeout=20) as connection:
+        middle = request.index(b"grade: h2c")
+        connection.sendall(request[:middle])
+        time.sleep(0.2)
+        connection.sendall(request[middle:])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert closed(connection)
+
+
 def test_a_body_that_goes_on_after_its_answer_ends_the_connection(quick, monkeypatch):
     monkeypatch.setattr("labkit.serving.http_server.DRAIN_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", quick.base_url.port), timeout=20) as connection:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Generator
 from typing import Any
 
@@ -24,6 +25,7 @@ MAX_LINE_BYTES = 8 * 1024
 MAX_FIELDS = 64
 BACKLOG = 512
 _SWEEP_TICKS = 10  # of uvicorn's, which are 0.1 s long
+_UPGRADE = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -65,7 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_deaf:
             return
         before, was_whole = self.cycle, self._is_message_whole
-        super().data_received(data)
+        super().data_received(without_upgrade(data) if was_whole else data)
         if self.cycle is not before:
             self._unfinished_bytes = 0
         elif was_whole and (self.cycle is None or self.cycle.response_complete):
@@ -98,6 +100,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_deadline()
         self._is_message_whole = False
         super().on_headers_complete()
+        if self.parser and self.parser.should_upgrade():  # its name came in two pieces: the parser reads nothing more
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
@@ -159,6 +163,19 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The beginning of a request without its offer to speak another protocol (Java's clients make one each time).
+
+    Whoever offers goes on in this one unless the offer is taken. The parser, though, would read no body after it, nor
+    another request.
+    """
+    if b"pgrade" not in data and b"PGRADE" not in data:
+        return data
+    end = data.find(b"\r\n\r\n")
+    head, rest = (data, b"") if end < 0 else (data[:end], data[end:])
+    return _UPGRADE.sub(b"\r\nignored", head) + rest
 
 
 class HttpServer(uvicorn.Server):
