@@ -21,13 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.chat import build_constraint
+from labkit.chat import Demand, Situation, build_constraint, format_of
 from labkit.engine.native.grammar import GrammarCompiler, TokenMask
 from labkit.engine.native.model import NativeModel
 from labkit.engine.synthetic import SyntheticShape, plan_synthetic, write_synthetic
 from labkit.engine.types import Constraint
 from labkit.errors import LabkitError
 from labkit.resources import embedded_model
+from labkit.worker.requests import spelled
 from paired import machine_facts
 
 RESULTS = Path(__file__).parent / "results" / "grammar_cost.json"
@@ -83,11 +84,8 @@ class Cost:
 
 def tool_call(model: NativeModel) -> Constraint:
     """The constraint of a request with tool_choice "required"."""
-    are_tokens = all(len(model.tokenize(marker)) == 1 for marker in ("<tool_call>", "</tool_call>"))
-    constraint = build_constraint(
-        tools=(TOOL,), tool_choice="required", parallel_tool_calls=False, response_schema=None,
-        markers_are_tokens=are_tokens,
-    )  # fmt: skip
+    demand = Demand(tools=(TOOL,), tool_choice="required", parallel_tool_calls=False)
+    constraint = build_constraint(demand, format_of("<tool_call>"), lambda text: spelled(model, text), Situation())
     assert constraint is not None
     return constraint
 

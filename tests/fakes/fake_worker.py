@@ -1,9 +1,10 @@
 """A worker without a model: a real process that speaks the protocol, slow, failing or dying on demand.
 
 `python fake_worker.py MODEL [options]`. The model's file name says how loading goes ("refuse", "die", "lazy",
-"slow-load", "garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self", "error",
-"tool", "think", "stop here", "... asked", "late-error 3", "flood", "silent", "state"; anything else is said back word
-by word.
+"slow-load", "garbage"), the last message what a request does: "count 5", "slow 100", "die 3", "exit 3", "stop-self",
+"stuck", "silent", "flood", "late-error 3", "error", "full", "choices", "tool", "think", "stop here"; what it is told of
+itself: "... asked", "tenant", "adapters", "state". Anything else is said back word by word.
+
 A text completion is its prompt said back likewise; `fake_tokenizer.py` answers questions, a character being a token.
 """
 
@@ -48,7 +49,7 @@ def asked(request: Generate) -> dict:
         name: getattr(request, name)
         for name in (
             "messages", "tools", "tool_choice", "parallel_tool_calls", "response_schema", "reasoning_effort",
-            "template_arguments", "sampling", "max_tokens", "stop", "logprobs", "continue_final", "lane",
+            "template_arguments", "sampling", "max_tokens", "stop", "logprobs", "continue_final", "lane", "reuse",
         )
     }  # fmt: skip
 
@@ -133,6 +134,13 @@ class FakeWorker:
             self.send(Pulse(len(self.running), 0, 12.0 * self.is_stuck, figures, self.is_stuck))
             time.sleep(0.5)
 
+    def silent(self, request: Generate, gone: threading.Event, number: int) -> None:
+        gone.wait()
+        self.end(request, finish_reason="cancelled")
+
+    def stop_self(self, request: Generate, gone: threading.Event, number: int) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
     def stuck(self, request: Generate, gone: threading.Event, number: int) -> None:
         """Pulse on, and never get anywhere."""
         self.is_stuck = True
@@ -142,55 +150,41 @@ class FakeWorker:
         verb, _, rest = text.partition(" ")
         number = int(rest) if rest.isdigit() else 5
         actions = {
-            "die": self.die, "exit": self.exit, "late-error": self.late_error, "count": self.count,
-            "slow": self.slow, "flood": self.flood, "stuck": self.stuck,
+            "die": self.die, "exit": self.exit, "late-error": self.late_error, "count": self.count, "slow": self.slow,
+            "flood": self.flood, "stuck": self.stuck, "stop-self": self.stop_self, "silent": self.silent,
         }  # fmt: skip
         scripts = {"choices": self.choices, "tool": self.tool, "think": self.think, "stop here": self.stop_here}
+        errors = {
+            "error": ContextLengthExceededError(5000, 4096),
+            "full": QueueFullError("the queue is full", retry_after_seconds=7),
+        }
         if verb in actions and (rest.isdigit() or not rest):
             actions[verb](request, gone, number)
-        elif text == "stop-self":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        elif text == "silent":
-            gone.wait()
-            self.end(request, finish_reason="cancelled")
-        elif text == "tenant":
-            self.say(request, [request.tenant], gone)
-        elif text == "error":
-            self.end(request, error=describe_error(ContextLengthExceededError(5000, 4096)))
-        elif text == "full":
-            self.end(request, error=describe_error(QueueFullError("the queue is full", retry_after_seconds=7)))
         elif text in scripts:
             scripts[text](request)
-        elif text.endswith("asked"):
-            self.say(request, [json.dumps(msgspec.to_builtins(asked(request)))], gone)
-        elif text == "adapters":
-            self.say(request, [f"{use.name}={use.scale}" for use in request.adapters] or [""], gone)
-        elif text == "state":
-            state = {
-                "running": [key for key in self.running if key != request.request_id],
-                "cancelled": self.cancelled,
-                "environment": sorted(os.environ),
-                "arguments": sys.argv[1:],
-            }
-            self.say(request, [json.dumps(state)], gone)
-        elif text == "request":
-            self.say(
-                request,
-                [
-                    json.dumps(
-                        {
-                            "sampling": request.sampling.temperature,
-                            "stop": request.stop,
-                            "tool_choice": request.tool_choice,
-                            "lane": request.lane,
-                            "reuse": request.reuse,
-                        }
-                    )
-                ],
-                gone,
-            )
+        elif text in errors:
+            self.end(request, error=describe_error(errors[text]))
         else:
-            self.say(request, text.split(" "), gone)
+            fact = self.fact(request, text)
+            self.say(request, text.split(" ") if fact is None else [fact], gone)
+
+    def fact(self, request: Generate, text: str) -> str | None:
+        """What a message asks of the worker itself; None for any other message."""
+        if text.endswith("asked"):
+            return json.dumps(msgspec.to_builtins(asked(request)))
+        if text == "tenant":
+            return request.tenant
+        if text == "adapters":
+            return " ".join(f"{use.name}={use.scale}" for use in request.adapters)
+        if text != "state":
+            return None
+        state = {
+            "running": [key for key in self.running if key != request.request_id],
+            "cancelled": self.cancelled,
+            "environment": sorted(os.environ),
+            "arguments": sys.argv[1:],
+        }
+        return json.dumps(state)
 
     def say(self, request: Generate, words, gone, seconds: float = 0.0) -> None:
         started = time.monotonic()

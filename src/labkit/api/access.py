@@ -17,7 +17,8 @@ from labkit.access.keys import ApiKey
 from labkit.access.meter import Standing
 from labkit.api.accounting import estimated_prompt_tokens, tokens_of
 from labkit.api.backend import ChatBackend, ModelCard
-from labkit.api.error_responses import error_response
+from labkit.api.error_responses import refuse
+from labkit.api.named_model import card_called
 from labkit.api.observation import Observation, Operation
 from labkit.errors import AuthenticationError, LabkitError
 from labkit.worker.messages import Complete, Generate
@@ -47,7 +48,7 @@ class AccessMiddleware:
         except AuthenticationError as error:
             if presented:  # who shows nothing guesses nothing
                 await self._hold_back(observation.caller.address)
-            await _refuse(error, scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         if key is None:
             await self._app(scope, receive, send)
@@ -65,7 +66,7 @@ class AccessMiddleware:
         try:
             visit = self._gate.enter(key)
         except LabkitError as error:
-            await _refuse(error, scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         scope["state"]["visit"] = visit
         try:
@@ -148,7 +149,7 @@ def require_allowed(request: Request, model: str) -> None:
     if key is None or not key.models:
         return
     backend: ChatBackend = request.app.state.backend
-    card = next((card for card in backend.models() if model in (card.name, *card.aliases)), None)
+    card = card_called(model, backend.models())
     require_model(key, card.name if card else model)
 
 
@@ -156,11 +157,6 @@ def allowed_models(request: Request, cards: Iterable[ModelCard]) -> tuple[ModelC
     """Those of `cards` that the caller may use."""
     key: ApiKey | None = request.scope["state"].get("key")
     return tuple(card for card in cards if key is None or key.allows(card.name))
-
-
-async def _refuse(error: LabkitError, scope: Scope, receive: Receive, send: Send) -> None:
-    scope["state"]["observation"].error = error
-    await error_response(error, scope["path"], scope["state"]["observation"].request_id)(scope, receive, send)
 
 
 def _duration(seconds: float) -> str:

@@ -110,6 +110,11 @@ async def _unless_gone(request: Request, work: Awaitable[_Result]) -> _Result:
         raise
 
 
+def is_strict(request: Request) -> bool:
+    """Whether fields without effect are to be refused."""
+    return request.headers.get("x-labkit-strict") == "1"
+
+
 def ignored_header(ignored: tuple[str, ...]) -> dict[str, str]:
     """The header that names fields without effect; none where there are none."""
     return {"x-labkit-ignored": ", ".join(ignored)[:_MAX_HEADER_CHARS]} if ignored else {}

@@ -52,6 +52,10 @@ class ModelCard:
     chat_template: bool | None = None
     memory_bytes: int | None = None
 
+    def is_called(self, name: str) -> bool:
+        """Whether clients may use `name` for it."""
+        return name == self.name or name in self.aliases
+
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:

@@ -6,7 +6,7 @@ from typing import Any
 from labkit.api.asking import Call
 from labkit.api.constraint_request import demanded
 from labkit.api.conversation_request import chosen_tools, conversation_fields, refuse_foreign_parts
-from labkit.api.generation_request import answered_tier, shared_fields, validated, wants_usage
+from labkit.api.generation_request import answered_tier, num_logprobs, shared_fields, validated, wants_usage
 from labkit.api.schemas.chat import ChatCompletionBody
 from labkit.api.schemas.fields import REFUSED, ignored_in, refuse_ignored, refuse_unsupported
 from labkit.errors import InvalidRequestError
@@ -60,17 +60,9 @@ def _generate(body: ChatCompletionBody, request_id: str) -> Generate:
         tool_choice=tool_choice,
         parallel_tool_calls=body.parallel_tool_calls is not False,
         response_schema=schema,
-        logprobs=_logprobs(body),
+        logprobs=num_logprobs(body.logprobs, body.top_logprobs),
         **shared_fields(body, _max_tokens(body), demand if schema is None else None),
     )
-
-
-def _logprobs(body: ChatCompletionBody) -> int | None:
-    if body.logprobs:
-        return body.top_logprobs or 0
-    if body.top_logprobs:
-        raise InvalidRequestError("top_logprobs needs logprobs: true", param="top_logprobs")
-    return None
 
 
 def _max_tokens(body: ChatCompletionBody) -> int | None:

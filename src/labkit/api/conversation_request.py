@@ -1,5 +1,6 @@
 """The conversation in a request body: its messages, tools and what is said to the template."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from labkit.api.schemas.chat import (
@@ -11,6 +12,7 @@ from labkit.api.schemas.chat import (
     Tool,
     ToolChoice,
 )
+from labkit.api.transcript import foreign_content
 from labkit.errors import InvalidRequestError
 
 Plain = dict[str, Any]
@@ -44,6 +46,13 @@ def chosen_tools(choice: ToolChoice | None, tools: tuple[Plain, ...]) -> tuple[s
     return choice or "auto", tools
 
 
+def refuse_doubled(names: Sequence[str], place: str) -> None:
+    """Raise InvalidRequestError for the first tool with the name of another; `place` has {} for its index."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise InvalidRequestError(f"two tools are named {name}", param=place.format(index))
+
+
 def refuse_foreign_parts(messages: object) -> None:
     """Raise InvalidRequestError for content that is not text, by its kind, and for calls in the oldest form."""
     for index, message in enumerate(messages if isinstance(messages, list) else []):
@@ -53,11 +62,7 @@ def refuse_foreign_parts(messages: object) -> None:
     for place, part in _content_parts(messages):
         kind = part.get("type")
         if kind not in ("text", "refusal"):
-            raise InvalidRequestError(
-                f"content of type {str(kind)[:40]!r} is not supported yet: models here read text",
-                param=place,
-                code="unsupported_content",
-            )
+            raise foreign_content(kind, place)
 
 
 def _message(message: Message, place: str) -> Plain:
@@ -80,10 +85,7 @@ def _message(message: Message, place: str) -> Plain:
 
 
 def _tools(tools: list[Tool]) -> tuple[Plain, ...]:
-    names = [tool.function.name for tool in tools]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise InvalidRequestError(f"two tools are named {name}", param=f"tools[{index}].function.name")
+    refuse_doubled([tool.function.name for tool in tools], "tools[{}].function.name")
     return tuple(tool.model_dump(exclude_none=True) for tool in tools)
 
 

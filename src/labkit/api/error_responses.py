@@ -3,9 +3,11 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from labkit.api.dialects import dialect_of
 from labkit.api.errors import BugError, UnknownUrlError, headers_of, status_of
+from labkit.api.observation import Observation
 from labkit.api.route_table import methods_of
 from labkit.errors import LabkitError
 
@@ -16,6 +18,13 @@ def error_response(error: LabkitError, path: str, request_id: str = "") -> JSONR
     """The whole HTTP answer, with Retry-After where the error knows it."""
     body = dialect_of(path).envelope(error, request_id)
     return JSONResponse(body, status_code=status_of(error), headers=headers_of(error))
+
+
+async def refuse(error: LabkitError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request that a layer does not let through."""
+    observation: Observation = scope["state"]["observation"]
+    observation.error = error
+    await error_response(error, scope["path"], observation.request_id)(scope, receive, send)
 
 
 async def on_labkit_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,7 +1,6 @@
 """The outermost layer: every request gets an id and an observation, and every answer the headers it must have."""
 
 import logging
-import uuid
 from collections.abc import Sequence
 from time import monotonic
 
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labkit.api.dialects import dialect_of
+from labkit.api.identifiers import new_id
 from labkit.api.observation import Caller, Observation, Observer
 
 _logger = logging.getLogger("labkit.api")
@@ -37,7 +37,7 @@ class ExchangeMiddleware:
         if scope["type"] != "http":
             return
         observation = Observation(
-            request_id=f"req-{uuid.uuid4().hex}",
+            request_id=new_id("req-"),
             method=scope["method"],
             caller=Caller(address=(scope.get("client") or ("",))[0]),
             server=scope.get("server"),

@@ -1,5 +1,6 @@
 """From the fields that every request for text shares to what a worker is asked."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,7 +36,7 @@ def shared_fields(
         "sampling": sampling(body),
         "max_tokens": max_tokens,
         "min_tokens": _min_tokens(body, max_tokens),
-        "stop": _stop(body),
+        "stop": stop_texts(body.stop, "stop"),
         "stop_token_ids": tuple(body.stop_token_ids or ()),
         "ignore_eos": bool(body.ignore_eos),
         "constraint": demand.constraint() if demand else None,
@@ -44,6 +45,23 @@ def shared_fields(
         "lane": _LANES.get(body.service_tier, "normal"),
         "reuse": body.cache_prompt is not False,
     }
+
+
+def stop_texts(given: str | Sequence[str] | None, param: str) -> tuple[str, ...]:
+    """Texts that end an answer. Raises InvalidRequestError for one that is too long to be looked for."""
+    stops = (given,) if isinstance(given, str) else tuple(given or ())
+    if any(len(stop.encode()) > MAX_STOP_BYTES for stop in stops):
+        raise InvalidRequestError(f"a stop text is longer than {MAX_STOP_BYTES} bytes", param=param)
+    return stops
+
+
+def num_logprobs(logprobs: bool | None, top_logprobs: int | None) -> int | None:
+    """Alternatives to tell beside each token; None for no log-probabilities. Raises InvalidRequestError."""
+    if logprobs:
+        return top_logprobs or 0
+    if top_logprobs:
+        raise InvalidRequestError("top_logprobs needs logprobs: true", param="top_logprobs")
+    return None
 
 
 def wants_usage(body: GenerationBody) -> bool:
@@ -79,14 +97,6 @@ def _min_tokens(body: GenerationBody, max_tokens: int | None) -> int:
     if max_tokens is not None and least > max_tokens:
         raise InvalidRequestError(f"min_tokens {least} is more than max_tokens {max_tokens}", param="min_tokens")
     return least
-
-
-def _stop(body: GenerationBody) -> tuple[str, ...]:
-    stops = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-    for stop in stops:
-        if len(stop.encode()) > MAX_STOP_BYTES:
-            raise InvalidRequestError(f"a stop text is longer than {MAX_STOP_BYTES} bytes", param="stop")
-    return stops
 
 
 def _adapters(body: GenerationBody) -> tuple[AdapterUse, ...]:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labkit.api.backend import ChatBackend
 from labkit.api.body import BodyPace, declared_bytes, receive_body
-from labkit.api.error_responses import error_response
+from labkit.api.error_responses import refuse
 from labkit.api.origins import LOOPBACK_NAMES
 from labkit.errors import LabkitError, UnsupportedContentError
 from labkit.units import MIB
@@ -70,8 +70,7 @@ class BodyMiddleware:
             limit_bytes = self._limits.longest_body(scope["path"], declared, self._context_tokens)
             body = await receive_body(declared, receive, limit_bytes, self._limits.pace)
         except LabkitError as error:
-            scope["state"]["observation"].error = error
-            await error_response(error, scope["path"], scope["state"]["observation"].request_id)(scope, receive, send)
+            await refuse(error, scope, receive, send)
         else:
             scope["state"]["observation"].body_bytes = len(body)
             await self._app(scope, _replayed(body, receive), send)

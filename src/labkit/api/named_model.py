@@ -1,5 +1,7 @@
 """Which model a request is for: by its name, or where clients need not name one."""
 
+from collections.abc import Iterable
+
 from labkit.api.backend import ChatBackend, ModelCard
 from labkit.catalog import nearest
 from labkit.errors import InvalidRequestError, ModelNotFoundError
@@ -21,11 +23,15 @@ def named_or_only(backend: ChatBackend, name: str | None) -> str:
     )
 
 
+def card_called(name: str, cards: Iterable[ModelCard]) -> ModelCard | None:
+    """The model that clients may call `name`."""
+    return next((card for card in cards if card.is_called(name)), None)
+
+
 def card_of(backend: ChatBackend, name: str) -> ModelCard:
     """What is known of a model, by its name or an alias. Raises ModelNotFoundError with the nearest names."""
     cards = backend.models()
-    for card in cards:
-        if name in (card.name, *card.aliases):
-            return card
+    if (card := card_called(name, cards)) is not None:
+        return card
     near = nearest(name, (card.name for card in cards))
     raise ModelNotFoundError(name, near, hint="" if near else "GET /v1/models lists them")

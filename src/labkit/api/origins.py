@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labkit.api.error_responses import error_response
+from labkit.api.error_responses import refuse
 from labkit.errors import InvalidRequestError, LabkitError, RefusedError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -38,8 +38,7 @@ class OriginMiddleware:
             origin = check_origin(headers, scope["method"], names, self._origins)
             check_query(scope["query_string"])
         except LabkitError as error:
-            scope["state"]["observation"].error = error
-            await error_response(error, scope["path"], scope["state"]["observation"].request_id)(scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         if origin is None:
             await self._app(scope, receive, self._varying(send))

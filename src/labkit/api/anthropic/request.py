@@ -6,12 +6,11 @@ from typing import Any
 
 from labkit.api.anthropic.history import chat_messages, continues, refuse_foreign_blocks
 from labkit.api.asking import Call
-from labkit.api.conversation_request import chosen_tools
-from labkit.api.generation_request import validated
+from labkit.api.conversation_request import chosen_tools, refuse_doubled
+from labkit.api.generation_request import stop_texts, validated
 from labkit.api.schemas.chat import NamedFunction, NamedTool
 from labkit.api.schemas.chat import ToolChoice as ChatToolChoice
 from labkit.api.schemas.fields import ignored_in, refuse_ignored, refuse_unsupported
-from labkit.api.schemas.generation import MAX_STOP_BYTES
 from labkit.api.schemas.messages import CountBody, MessagesBody, ToolChoice
 from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
@@ -55,7 +54,7 @@ def parse_message_call(body: dict[str, Any], request_id: str, *, strict: bool = 
     """The call in a JSON object. Raises InvalidRequestError with `param` for the first field that is wrong."""
     ignored = _checked(body, MessagesBody, strict)
     parsed = validated(MessagesBody, body)
-    stops = _stops(parsed)
+    stops = stop_texts(parsed.stop_sequences, "stop_sequences")
     return MessageCall(
         model=parsed.model,
         operation=_generate(parsed, request_id, stops, strict),
@@ -125,14 +124,13 @@ def _generate(body: MessagesBody, request_id: str, stops: tuple[str, ...], stric
 
 
 def _tools(body: CountBody) -> tuple[str, tuple[dict[str, Any], ...]]:
-    tools: dict[str, dict[str, Any]] = {}
-    for index, tool in enumerate(body.tools or []):
-        if tool.name in tools:
-            raise InvalidRequestError(f"two tools are named {tool.name}", param=f"tools[{index}].name")
+    tools: list[dict[str, Any]] = []
+    refuse_doubled([tool.name for tool in body.tools or []], "tools[{}].name")
+    for tool in body.tools or []:
         given = {"description": tool.description, "parameters": tool.input_schema, "strict": tool.strict}
         function = {"name": tool.name, **{name: value for name, value in given.items() if value is not None}}
-        tools[tool.name] = {"type": "function", "function": function}
-    return chosen_tools(_choice(body.tool_choice), tuple(tools.values()))
+        tools.append({"type": "function", "function": function})
+    return chosen_tools(_choice(body.tool_choice), tuple(tools))
 
 
 def _choice(choice: ToolChoice | None) -> ChatToolChoice | None:
@@ -189,10 +187,3 @@ def _check_budget(body: MessagesBody) -> None:
             f"thinking.budget_tokens {budget} must be below max_tokens {body.max_tokens}",
             param="thinking.budget_tokens",
         )
-
-
-def _stops(body: MessagesBody) -> tuple[str, ...]:
-    for stop in body.stop_sequences or ():
-        if len(stop.encode()) > MAX_STOP_BYTES:
-            raise InvalidRequestError(f"a stop text is longer than {MAX_STOP_BYTES} bytes", param="stop_sequences")
-    return tuple(body.stop_sequences or ())

@@ -1,11 +1,11 @@
 """Whether a token would come: one was decoded lately, or one is decoded now, as a probe."""
 
 import asyncio
-import uuid
 from dataclasses import dataclass
 from time import monotonic
 
 from labkit.api.backend import PROBE_ID_PREFIX, ChatBackend, ModelHealth
+from labkit.api.identifiers import new_id
 from labkit.api.observation import Observation
 from labkit.api.observers.model_names import ModelNames
 from labkit.errors import LabkitError
@@ -92,7 +92,7 @@ class ReadinessProbe:
 
     async def _one_token(self, model: str) -> None:
         capabilities = next((card.capabilities for card in self._backend.models() if card.name == model), ())
-        request_id = f"{PROBE_ID_PREFIX}{uuid.uuid4().hex}"
+        request_id = new_id(PROBE_ID_PREFIX)
         if (generation := _generation(request_id, capabilities)) is not None:
             deltas = self._backend.generate(model, generation)
             try:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from labkit.api.conversation_request import refuse_doubled
 from labkit.api.schemas.ollama import Message, Tool, ToolCall
 from labkit.errors import InvalidRequestError
 
@@ -19,10 +20,7 @@ def plain_messages(messages: Sequence[Message]) -> tuple[dict[str, Any], ...]:
 
 def plain_tools(tools: Sequence[Tool]) -> tuple[dict[str, Any], ...]:
     """Tool definitions. Raises InvalidRequestError when two have one name."""
-    names = [tool.function.name for tool in tools]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise InvalidRequestError(f"two tools are named {name}", param=f"tools[{index}].function.name")
+    refuse_doubled([tool.function.name for tool in tools], "tools[{}].function.name")
     return tuple(tool.model_dump(exclude_none=True) | {"type": "function"} for tool in tools)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from labkit.api.backend import ModelCard
+from labkit.api.named_model import card_called
 from labkit.catalog import nearest
 from labkit.errors import ModelNotFoundError
 
@@ -25,8 +26,4 @@ def find_card(name: str, cards: Sequence[ModelCard]) -> ModelCard:
 
 
 def _find(name: str, cards: Sequence[ModelCard]) -> ModelCard | None:
-    for wanted in dict.fromkeys((name, name.removesuffix(_DEFAULT_TAG))):
-        for card in cards:
-            if wanted == card.name or wanted in card.aliases:
-                return card
-    return None
+    return card_called(name, cards) or card_called(name.removesuffix(_DEFAULT_TAG), cards)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from labkit.api.backend import ModelCard
-from labkit.api.schemas.fields import ignored_in
+from labkit.api.schemas.fields import ignored_in, refuse_unsupported
 from labkit.api.schemas.ollama import MAX_PENALTY_WINDOW, REFUSED_OPTIONS, Options
 from labkit.engine.types import SamplingOverrides
 from labkit.errors import InvalidRequestError
@@ -38,10 +38,11 @@ _INSTEAD = {
 
 def refuse_fields(body: Mapping[str, Any], schema: type[BaseModel]) -> None:
     """Raise InvalidRequestError for the first known field, or option, that asks for what is not supported."""
-    _refuse({name: value for name, value in body.items() if name not in schema.model_fields}, REFUSED_FIELDS, "")
+    others = {name: value for name, value in body.items() if name not in schema.model_fields}
+    refuse_unsupported(others, REFUSED_FIELDS, _INSTEAD)
     options = body.get("options")
     if isinstance(options, dict):
-        _refuse(options, REFUSED_OPTIONS, "options.")
+        refuse_unsupported(options, REFUSED_OPTIONS, _INSTEAD, "options.")
 
 
 def ignored_names(body: Mapping[str, Any], schema: type[BaseModel]) -> tuple[str, ...]:
@@ -69,11 +70,6 @@ def max_tokens(options: Options) -> int | None:
     return None if wanted is None or wanted < 0 else wanted
 
 
-def stops(options: Options) -> tuple[str, ...]:
-    """Texts that end the answer."""
-    return (options.stop,) if isinstance(options.stop, str) else tuple(options.stop or ())
-
-
 def check_context(wanted: int | None, card: ModelCard) -> None:
     """Raise InvalidRequestError when a client wants a longer context than there is; unknown (None) is enough."""
     served, trained = card.context_tokens, card.trained_context_tokens
@@ -85,20 +81,3 @@ def check_context(wanted: int | None, card: ModelCard) -> None:
             code="context_length_exceeded",
             hint=f"labkit serve {card.name} --ctx {wanted}" if is_possible else f"it was trained for {trained}",
         )
-
-
-def _refuse(given: Mapping[str, Any], table: Mapping[str, tuple[Any, ...]], place: str) -> None:
-    for name, defaults in table.items():
-        value = given.get(name)
-        if value is not None and not any(_same(value, default) for default in defaults):
-            raise InvalidRequestError(
-                f"{place}{name} is not supported here",
-                param=place + name,
-                code="unsupported_parameter",
-                hint=_INSTEAD.get(name, ""),
-            )
-
-
-def _same(value: object, default: object) -> bool:
-    # 1 == True and 0 == False in Python, not in JSON.
-    return value == default and isinstance(value, bool) == isinstance(default, bool)

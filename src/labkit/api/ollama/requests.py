@@ -1,19 +1,19 @@
 """From the bodies of Ollama's API to what a worker is asked."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from labkit.api.asking import Call
 from labkit.api.backend import ModelCard
+from labkit.api.constraint_request import Demand
+from labkit.api.generation_request import num_logprobs, stop_texts, validated
 from labkit.api.ollama.conversation import plain_messages, plain_tools
 from labkit.api.ollama.durations import keep_alive_seconds
 from labkit.api.ollama.names import find_card
-from labkit.api.ollama.options import check_context, ignored_names, max_tokens, refuse_fields, sampling, stops
-from labkit.api.schema_errors import explained
+from labkit.api.ollama.options import check_context, ignored_names, max_tokens, refuse_fields, sampling
 from labkit.api.schemas.fields import refuse_ignored
 from labkit.api.schemas.ollama import (
     ChatBody,
@@ -24,7 +24,6 @@ from labkit.api.schemas.ollama import (
     ShowBody,
     Think,
 )
-from labkit.engine.types import Constraint
 from labkit.errors import InvalidRequestError
 from labkit.worker.messages import Complete, Generate, Generation, ReasoningEffort
 
@@ -107,12 +106,12 @@ def parse_generate(
     operation: Generation | None = None
     if parsed.suffix or (parsed.prompt and (parsed.raw or card.chat_template is False)):
         _refuse_beside_plain(parsed, "suffix" if parsed.suffix else "raw" if parsed.raw else "this model")
-        constraint = _constraint(_schema(parsed.format))
+        schema = _schema(parsed.format)
         operation = Complete(
             request_id=request_id,
             prompt=parsed.prompt or "",
             suffix=parsed.suffix or None,
-            constraint=constraint,
+            constraint=None if schema is None else Demand("format", schema).constraint(),
             **_common(parsed),
         )
     elif parsed.prompt:
@@ -192,31 +191,15 @@ def _common(parsed: ChatBody | GenerateBody) -> dict[str, Any]:
     return {
         "sampling": sampling(options),
         "max_tokens": max_tokens(options),
-        "stop": stops(options),
-        "logprobs": _logprobs(parsed),
+        "stop": stop_texts(options.stop, "options.stop"),
+        "logprobs": num_logprobs(parsed.logprobs, parsed.top_logprobs),
     }
-
-
-def _logprobs(parsed: ChatBody | GenerateBody) -> int | None:
-    if parsed.logprobs:
-        return parsed.top_logprobs or 0
-    if parsed.top_logprobs:
-        raise InvalidRequestError("top_logprobs needs logprobs: true", param="top_logprobs")
-    return None
 
 
 def _schema(wanted: str | dict[str, Any] | None) -> dict[str, Any] | None:
     if isinstance(wanted, dict):
         return wanted
     return {} if wanted == "json" else None
-
-
-def _constraint(schema: dict[str, Any] | None) -> Constraint | None:
-    if schema is None:
-        return None
-    return (
-        Constraint("json_schema", json.dumps(schema), "format") if schema else Constraint("json_object", "", "format")
-    )
 
 
 def _effort(think: Think | None) -> ReasoningEffort | None:
@@ -250,7 +233,4 @@ def _refuse_images(messages: object) -> None:
 def _validated(kind: type[_Body], body: dict[str, Any], ignored: tuple[str, ...], *, strict: bool) -> _Body:
     if strict:
         refuse_ignored(ignored)
-    try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        raise explained(error) from error
+    return validated(kind, body)

@@ -1,9 +1,9 @@
 """Items of a conversation: checked, given ids, and turned into chat messages."""
 
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from labkit.api.identifiers import new_id
 from labkit.api.responses.toolbox import model_name
 from labkit.api.schemas.responses import ITEM_TYPES, TextKind, item_type
 from labkit.api.transcript import Transcript, foreign_content, joined
@@ -11,7 +11,7 @@ from labkit.errors import InvalidRequestError
 
 Item = dict[str, Any]
 _TEXT_PARTS = frozenset(get_args(TextKind))
-_ID_STARTS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
+_ID_STARTS = {"message": "msg_", "function_call": "fc_", "function_call_output": "fco_", "reasoning": "rs_"}
 
 
 def refuse_foreign_items(given: object) -> None:
@@ -65,7 +65,7 @@ def _refuse_foreign_parts(parts: object, place: str) -> None:
 
 def _identified(item: Item) -> Item:
     kind = item["type"]
-    whole = {"id": f"{_ID_STARTS[kind]}_{uuid.uuid4().hex}", "status": "completed"} | item
+    whole = {"id": new_id(_ID_STARTS[kind]), "status": "completed"} | item
     if kind == "message" and isinstance(item["content"], str):
         part = "output_text" if item["role"] == "assistant" else "input_text"
         extra = {"annotations": []} if part == "output_text" else {}

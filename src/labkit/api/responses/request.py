@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from labkit.api.asking import Call
 from labkit.api.constraint_request import Demand, demanded
-from labkit.api.conversation_request import chosen_tools
+from labkit.api.conversation_request import chosen_tools, refuse_doubled
 from labkit.api.generation_request import shared_fields, validated, wants_usage
 from labkit.api.responses.echo import echo_of
 from labkit.api.responses.items import Item, as_items, identified, refuse_foreign_items, write_items
@@ -225,9 +225,8 @@ def _generate(body: ResponsesBody, request_id: str, messages: tuple[dict[str, An
 
 def _tools(body: ConversationBody) -> tuple[str, tuple[dict[str, Any], ...]]:
     tools: dict[str, dict[str, Any]] = {}
-    for index, tool in enumerate(body.tools or []):
-        if tool.name in tools:
-            raise InvalidRequestError(f"two tools are named {tool.name}", param=f"tools[{index}].name")
+    refuse_doubled([tool.name for tool in body.tools or []], "tools[{}].name")
+    for tool in body.tools or []:
         function = tool.model_dump(exclude_none=True, exclude={"type"})
         tools[tool.name] = {"type": "function", "function": function}
     if isinstance(body.tool_choice, AllowedFlatTools):

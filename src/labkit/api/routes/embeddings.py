@@ -1,7 +1,6 @@
 """POST /v1/embeddings, and POST /v1/rerank (also as /rerank)."""
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +8,11 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from labkit.api.asking import ignored_header, vectors
+from labkit.api.asking import ignored_header, is_strict, vectors
 from labkit.api.body import parse_object
 from labkit.api.embedding_answers import embedding_list, rerank_list
 from labkit.api.embedding_request import parse_embedding_call, parse_rerank_call
+from labkit.api.identifiers import new_id
 
 router = APIRouter()
 
@@ -21,7 +21,7 @@ router = APIRouter()
 async def create_embeddings(request: Request) -> Response:
     """A vector for each input. A client that leaves cancels its request."""
     body = parse_object(await request.body())
-    call = parse_embedding_call(body, f"embd-{uuid.uuid4().hex}", strict=_is_strict(request))
+    call = parse_embedding_call(body, new_id("embd-"), strict=is_strict(request))
     parts = await vectors(request, call.model, call.embed, call.ignored)
     return await _answered(lambda: embedding_list(call, parts), call.ignored)
 
@@ -31,14 +31,10 @@ async def create_embeddings(request: Request) -> Response:
 async def create_rerank(request: Request) -> Response:
     """Documents ordered by how well they answer the query. A client that leaves cancels its request."""
     body = parse_object(await request.body())
-    answer_id = f"rerank-{uuid.uuid4().hex}"
-    call = parse_rerank_call(body, answer_id, strict=_is_strict(request))
+    answer_id = new_id("rerank-")
+    call = parse_rerank_call(body, answer_id, strict=is_strict(request))
     parts = await vectors(request, call.model, call.rerank, call.ignored)
     return await _answered(lambda: rerank_list(call, answer_id, parts), call.ignored)
-
-
-def _is_strict(request: Request) -> bool:
-    return request.headers.get("x-labkit-strict") == "1"
 
 
 async def _answered(render: Callable[[], dict[str, Any]], ignored: tuple[str, ...]) -> Response:

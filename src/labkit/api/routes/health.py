@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from labkit import __version__
 from labkit.api.backend import ChatBackend, ModelHealth
+from labkit.api.named_model import card_called
 from labkit.api.observers import ReadinessProbe
 from labkit.catalog import nearest
 from labkit.errors import ModelNotFoundError
@@ -86,9 +87,7 @@ def _health(request: Request) -> dict[str, ModelHealth]:
 
 def _own_name(backend: ChatBackend, name: str, known: tuple[str, ...]) -> str:
     """The model's own name for any of its names. Raises ModelNotFoundError."""
-    if name in known:
-        return name
-    for card in backend.models():
-        if name in card.aliases and card.name in known:
-            return card.name
+    card = card_called(name, (card for card in backend.models() if card.name in known))
+    if card is not None:
+        return card.name
     raise ModelNotFoundError(name, nearest(name, known), hint="GET /v1/models lists them")

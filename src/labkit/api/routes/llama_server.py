@@ -1,13 +1,12 @@
 """Routes that only llama-server has: POST /completion, and GET /props."""
 
-import uuid
-
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from labkit.api.asking import answer, reply
+from labkit.api.asking import answer, is_strict, reply
 from labkit.api.body import parse_object
 from labkit.api.completion_request import parse_native_call
+from labkit.api.identifiers import new_id, question_id
 from labkit.api.named_model import card_of, named_or_only
 from labkit.api.native_answers import NativeWire
 from labkit.worker.questions import DescribeTokenizer, TokenizerDescribed
@@ -22,8 +21,8 @@ async def create_native_completion(request: Request) -> Response:
     body = parse_object(await request.body())
     named = body.get("model")
     model = named_or_only(request.app.state.backend, named if isinstance(named, str) else None)
-    strict = request.headers.get("x-labkit-strict") == "1"
-    call = parse_native_call(body, f"cmpl-{uuid.uuid4().hex}", model, strict=strict)
+    strict = is_strict(request)
+    call = parse_native_call(body, new_id("cmpl-"), model, strict=strict)
     return await answer(request, call, NativeWire(call))
 
 
@@ -31,7 +30,7 @@ async def create_native_completion(request: Request) -> Response:
 async def get_props(request: Request, model: str | None = None) -> Response:
     """What llama-server's clients ask before they begin. Where the file is stays here: `model_path` is the name."""
     name = named_or_only(request.app.state.backend, model)
-    found = await reply(request, name, DescribeTokenizer(f"ask-{uuid.uuid4().hex}"))
+    found = await reply(request, name, DescribeTokenizer(question_id()))
     assert isinstance(found, TokenizerDescribed)
     card = card_of(request.app.state.backend, name)
     return JSONResponse(

@@ -1,7 +1,6 @@
 """Ollama's native API: POST /api/chat, /api/generate, /api/embed and /api/embeddings."""
 
 import asyncio
-import uuid
 from time import monotonic
 from typing import Any
 
@@ -10,10 +9,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from labkit.api.access import require_allowed
-from labkit.api.asking import answer, ignored_header, loaded, vectors
+from labkit.api.asking import answer, ignored_header, is_strict, loaded, vectors
 from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
 from labkit.api.embedding_answers import vectors_in_order
+from labkit.api.identifiers import new_id
 from labkit.api.ollama.names import find_card
 from labkit.api.ollama.options import check_context
 from labkit.api.ollama.requests import (
@@ -37,7 +37,7 @@ async def ollama_chat(request: Request) -> Response:
     """Answer a conversation; streams lines of JSON unless `stream` is false."""
     started = monotonic()
     body = parse_object(await request.body())
-    asked = parse_chat(body, _backend(request).models(), f"ollama-{uuid.uuid4().hex}", strict=_is_strict(request))
+    asked = parse_chat(body, _backend(request).models(), new_id("ollama-"), strict=is_strict(request))
     return await _generated(request, asked, "chat", started)
 
 
@@ -46,7 +46,7 @@ async def ollama_generate(request: Request) -> Response:
     """Answer a prompt; streams lines of JSON unless `stream` is false."""
     started = monotonic()
     body = parse_object(await request.body())
-    asked = parse_generate(body, _backend(request).models(), f"ollama-{uuid.uuid4().hex}", strict=_is_strict(request))
+    asked = parse_generate(body, _backend(request).models(), new_id("ollama-"), strict=is_strict(request))
     return await _generated(request, asked, "generate", started)
 
 
@@ -54,7 +54,7 @@ async def ollama_generate(request: Request) -> Response:
 async def ollama_embed(request: Request) -> Response:
     """A vector of length 1 for each input."""
     started = monotonic()
-    asked = parse_embed(parse_object(await request.body()), _backend(request).models(), strict=_is_strict(request))
+    asked = parse_embed(parse_object(await request.body()), _backend(request).models(), strict=is_strict(request))
     load_seconds = await _load(request, asked)
     parts = await _vectors(request, asked, normalize=True)
     figures = {
@@ -68,7 +68,7 @@ async def ollama_embed(request: Request) -> Response:
 @router.post("/api/embeddings")
 async def ollama_embeddings(request: Request) -> Response:
     """The vector of one prompt, as the model gives it."""
-    asked = parse_embeddings(parse_object(await request.body()), _backend(request).models(), strict=_is_strict(request))
+    asked = parse_embeddings(parse_object(await request.body()), _backend(request).models(), strict=is_strict(request))
     await _load(request, asked)
     parts = await _vectors(request, asked, normalize=False)
     return await _written({"embedding": parts}, asked)
@@ -101,7 +101,7 @@ async def _vectors(request: Request, asked: EmbedAsked, *, normalize: bool) -> l
     context = find_card(asked.card.name, _backend(request).models()).context_tokens
     if asked.truncate and context is not None:
         inputs = await truncated(request, asked.card.name, asked.inputs, context)
-    embed = Embed(f"ollama-{uuid.uuid4().hex}", inputs, dimensions=asked.dimensions, normalize=normalize)
+    embed = Embed(new_id("ollama-"), inputs, dimensions=asked.dimensions, normalize=normalize)
     return await vectors(request, asked.card.name, embed, asked.ignored)
 
 
@@ -127,7 +127,3 @@ def _only(answer: dict[str, Any], asked: GenerationAsked) -> Response:
 
 def _backend(request: Request) -> ChatBackend:
     return request.app.state.backend
-
-
-def _is_strict(request: Request) -> bool:
-    return request.headers.get("x-labkit-strict") == "1"

@@ -1,15 +1,15 @@
 """Ollama's native API: what there is (tags, ps, show, version), and what labkit does in its own way instead."""
 
 import asyncio
-import uuid
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from labkit.api.access import allowed_models, require_allowed
-from labkit.api.asking import ignored_header, reply
+from labkit.api.asking import ignored_header, is_strict, reply
 from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
+from labkit.api.identifiers import question_id
 from labkit.api.ollama.models import API_VERSION, listed, running, shown
 from labkit.api.ollama.requests import parse_show
 from labkit.errors import RefusedError, UnavailableError, WorkerDiedError
@@ -53,7 +53,7 @@ async def ollama_show(request: Request) -> Response:
     """What is known of one model. Loads nothing: the template of a model that is not loaded is left out."""
     backend = _backend(request)
     body = parse_object(await request.body())
-    asked = parse_show(body, backend.models(), strict=request.headers.get("x-labkit-strict") == "1")
+    asked = parse_show(body, backend.models(), strict=is_strict(request))
     require_allowed(request, asked.card.name)
     state = backend.health().get(asked.card.name)
     is_loaded = state is not None and state.state == "ready"
@@ -102,7 +102,7 @@ async def root() -> PlainTextResponse:
 async def _tokenizer(request: Request, model: str) -> TokenizerDescribed | None:
     """None where its worker has gone meanwhile."""
     try:
-        described = await reply(request, model, DescribeTokenizer(f"ask-{uuid.uuid4().hex}"))
+        described = await reply(request, model, DescribeTokenizer(question_id()))
     except (UnavailableError, WorkerDiedError):
         return None
     return described if isinstance(described, TokenizerDescribed) else None

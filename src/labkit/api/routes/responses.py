@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,10 +10,12 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from labkit.api.asking import answer, ignored_header, reply
+from labkit.api.asking import answer, ignored_header, is_strict, reply
 from labkit.api.backend import ChatBackend
 from labkit.api.body import parse_object
 from labkit.api.exchange import observation_of
+from labkit.api.identifiers import new_id
+from labkit.api.named_model import card_called
 from labkit.api.responses.answers import ResponsesWire, rename_param
 from labkit.api.responses.items import Item
 from labkit.api.responses.request import ResponseCall, parse_count, parse_response_call, render_of
@@ -50,10 +51,10 @@ class _Memory:
 @router.post("")
 async def create_response(request: Request) -> Response:
     """Answer a conversation, part of which may be stored. A client that leaves cancels its request."""
-    response_id = f"resp_{uuid.uuid4().hex}"
+    response_id = new_id("resp_")
     memory = _memory(request)
     body = parse_object(await request.body())
-    call = parse_response_call(body, response_id, memory, strict=_is_strict(request))
+    call = parse_response_call(body, response_id, memory, strict=is_strict(request))
     wire = ResponsesWire(call.echo, response_id, memory.keeper(call), as_summary=call.as_summary, names=call.names)
     with _params_renamed():
         if call.truncates:
@@ -64,9 +65,9 @@ async def create_response(request: Request) -> Response:
 @router.post("/input_tokens")
 async def count_input_tokens(request: Request) -> Response:
     """How many tokens a response would read. Computes nothing else."""
-    count_id = f"count-{uuid.uuid4().hex}"
+    count_id = new_id("count-")
     body = parse_object(await request.body())
-    model, render, ignored = parse_count(body, count_id, _memory(request), strict=_is_strict(request))
+    model, render, ignored = parse_count(body, count_id, _memory(request), strict=is_strict(request))
     with _params_renamed():
         num_tokens = _num_tokens(await reply(request, model, render))
     counted = {"object": "response.input_tokens", "input_tokens": num_tokens}
@@ -141,7 +142,8 @@ async def _truncated(request: Request, call: ResponseCall) -> ResponseCall:
 
 
 def _context_tokens(backend: ChatBackend, model: str) -> int | None:
-    return next((card.context_tokens for card in backend.models() if model in (card.name, *card.aliases)), None)
+    card = card_called(model, backend.models())
+    return card.context_tokens if card else None
 
 
 def _num_tokens(answered: Reply) -> int:
@@ -170,10 +172,6 @@ def _store(request: Request) -> ResponseStore:
 def _owner(request: Request) -> Owner:
     caller = observation_of(request).caller
     return caller.tenant, caller.key_id
-
-
-def _is_strict(request: Request) -> bool:
-    return request.headers.get("x-labkit-strict") == "1"
 
 
 def _check_is_id(response_id: str) -> None:

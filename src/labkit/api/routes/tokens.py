@@ -3,17 +3,17 @@
 One route each for llama-server's clients and vLLM's: the answers hold what both look for.
 """
 
-import uuid
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from labkit.api.asking import ignored_header, reply
+from labkit.api.asking import ignored_header, is_strict, reply
 from labkit.api.body import parse_object
 from labkit.api.conversation_request import refuse_foreign_parts
 from labkit.api.generation_request import validated
+from labkit.api.identifiers import question_id
 from labkit.api.named_model import card_of, named_or_only
 from labkit.api.schemas.fields import ignored_in, refuse_ignored, refuse_unsupported
 from labkit.api.schemas.tokens import ApplyTemplateBody, DetokenizeBody, TokenizeBody
@@ -41,7 +41,7 @@ async def tokenize(request: Request) -> Response:
     parsed = parse_tokenize(body)
     model = _model(request, parsed.model)
     if parsed.messages is None:
-        found = await _tokens(request, model, tokenize_question(parsed, _request_id()))
+        found = await _tokens(request, model, tokenize_question(parsed, question_id()))
     else:
         found = await _conversation_tokens(request, model, parsed, validated(ApplyTemplateBody, body))
     answer: dict[str, Any] = {"tokens": list(found.tokens), "count": len(found.tokens)}
@@ -61,7 +61,7 @@ async def detokenize(request: Request) -> Response:
     body = parse_object(await request.body())
     ignored = _checked(request, body, DetokenizeBody)
     parsed = validated(DetokenizeBody, body)
-    question = Detokenize(_request_id(), tuple(parsed.tokens))
+    question = Detokenize(question_id(), tuple(parsed.tokens))
     found = await reply(request, _model(request, parsed.model), question)
     assert isinstance(found, Detokenized)
     return JSONResponse({"content": found.text, "prompt": found.text}, headers=ignored_header(ignored))
@@ -87,7 +87,7 @@ async def count_input_tokens(request: Request) -> Response:
 async def tokenizer_info(request: Request, model: str | None = None) -> Response:
     """What vLLM's clients read of tokenizer_config.json."""
     name = _model(request, model)
-    found = await reply(request, name, DescribeTokenizer(_request_id()))
+    found = await reply(request, name, DescribeTokenizer(question_id()))
     assert isinstance(found, TokenizerDescribed)
     texts = {f"{role}_token": text for role, (_, text) in found.special_tokens.items()}
     return JSONResponse(
@@ -114,17 +114,13 @@ async def tokenizer_info(request: Request, model: str | None = None) -> Response
 def _checked(request: Request, body: dict[str, Any], schema: type[BaseModel]) -> tuple[str, ...]:
     refuse_unsupported(body, REFUSED)
     ignored = ignored_in(body, schema, REFUSED)
-    if request.headers.get("x-labkit-strict") == "1":
+    if is_strict(request):
         refuse_ignored(ignored)
     return ignored
 
 
 def _model(request: Request, name: str | None) -> str:
     return named_or_only(request.app.state.backend, name)
-
-
-def _request_id() -> str:
-    return f"ask-{uuid.uuid4().hex}"
 
 
 def _context_tokens(request: Request, model: str) -> int | None:
@@ -134,7 +130,7 @@ def _context_tokens(request: Request, model: str) -> int | None:
 async def _rendered(request: Request, body: dict[str, Any]) -> Rendered:
     refuse_foreign_parts(body.get("messages"))
     parsed = validated(ApplyTemplateBody, body)
-    return await _render(request, _model(request, parsed.model), render_question(parsed, _request_id()))
+    return await _render(request, _model(request, parsed.model), render_question(parsed, question_id()))
 
 
 async def _render(request: Request, model: str, question: Render) -> Rendered:
@@ -153,13 +149,13 @@ async def _conversation_tokens(
     request: Request, model: str, body: TokenizeBody, conversation: ApplyTemplateBody
 ) -> Tokenized:
     """Tokens of a rendered conversation: templates that leave the opening token out are counted with it."""
-    rendered = await _render(request, model, render_question(conversation, _request_id()))
+    rendered = await _render(request, model, render_question(conversation, question_id()))
     with_pieces = bool(body.with_pieces or body.return_token_strs)
     adds = bool(body.add_special_tokens)
-    question = Tokenize(_request_id(), rendered.prompt, add_special=adds, with_pieces=with_pieces)
+    question = Tokenize(question_id(), rendered.prompt, add_special=adds, with_pieces=with_pieces)
     found = await _tokens(request, model, question)
     if len(found.tokens) < rendered.num_tokens:
-        opened = Tokenize(_request_id(), rendered.prompt, add_special=True, with_pieces=with_pieces)
+        opened = Tokenize(question_id(), rendered.prompt, add_special=True, with_pieces=with_pieces)
         found = await _tokens(request, model, opened)
     return found
 
