@@ -15,7 +15,7 @@ from typing import Any
 
 from cores import Cores, divide_cores
 from load.client import run_load
-from load.metrics import ttfts
+from load.first_byte import first_byte_seconds
 from load.prompts import Words, chat
 from options import find_model, parse_options
 from paired import Bar, Report, rounds
@@ -52,8 +52,8 @@ def main() -> None:
             work = [request(words) for _ in range(CONCURRENCY * (2 if options.quick else 4))]
             if side == SERVED:
                 served.append(run_load(server.url, server.model, work, concurrency=CONCURRENCY).tokens_per_second)
-                one_by_one = run_load(server.url, server.model, [short(words) for _ in range(FIRST_TOKENS)])
-                first_served += ttfts([one_by_one])
+                one_by_one = [short(words) for _ in range(FIRST_TOKENS)]
+                first_served.append(median(first_byte_seconds(server.url, server.model, one_by_one)))
             else:
                 rate, first_token = run_engine(work, [short(words) for _ in range(FIRST_TOKENS)], cores)
                 alone.append(rate)
@@ -69,7 +69,7 @@ def main() -> None:
 def _require_first_token(report: Report, name: str, served: list[float], alone: list[float]) -> None:
     added = 1000 * median(a - b for a, b in zip(served, alone, strict=True))
     both = f"{1000 * median(served):.2f} ms served, {1000 * median(alone):.2f} ms in process"
-    text = f"first token p50, one by one: {both}; {added:.2f} ms added (bar {FIRST_TOKEN_BAR_MS} ms)"
+    text = f"first byte p50, one by one: {both}; {added:.2f} ms added (bar {FIRST_TOKEN_BAR_MS} ms)"
     report.require(name, text, added <= FIRST_TOKEN_BAR_MS)
 
 
