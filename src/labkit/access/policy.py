@@ -6,6 +6,9 @@ from pathlib import Path
 
 from labkit.errors import InputError
 
+# In the folder of keys and usage.
+KEYS_FILE = "keys.json"
+LEDGER_FILE = "usage.db"
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 _HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]")
 
@@ -53,9 +56,9 @@ class AccessPolicy:
     @property
     def keys_path(self) -> Path | None:
         """The file of keys."""
-        return self.folder and self.folder / "keys.json"
+        return self.folder and self.folder / KEYS_FILE
 
     @property
     def ledger_path(self) -> Path | None:
         """The usage ledger; None where nothing is kept."""
-        return self.folder / "usage.db" if self.folder and self.keep_usage else None
+        return self.folder / LEDGER_FILE if self.folder and self.keep_usage else None

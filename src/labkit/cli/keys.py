@@ -111,11 +111,12 @@ def show_key(name: Name, as_json: bool = typer.Option(False, "--json", help="Pri
     Example: labkit keys show ada
     """
     from labkit.access.key_file import find_named
+    from labkit.access.policy import LEDGER_FILE
     from labkit.access.usage import sum_usage
     from labkit.settings import load_settings
 
     key = find_named(_key_file().read(), name)
-    sums = sum_usage(load_settings().access_folder / "usage.db", "key", since=time.time() - 86400)
+    sums = sum_usage(load_settings().access_folder / LEDGER_FILE, "key", since=time.time() - 86_400)
     used = [one for one in sums if one.key_id == key.id]
     num_requests = sum(one.num_requests for one in used)
     num_tokens = sum(one.prompt_tokens + one.completion_tokens for one in used)
@@ -188,9 +189,10 @@ def revoke_key(name: Name) -> None:
 
 def _key_file() -> "KeyFile":
     from labkit.access.key_file import KeyFile
+    from labkit.access.policy import KEYS_FILE
     from labkit.settings import load_settings
 
-    return KeyFile(load_settings().access_folder / "keys.json")
+    return KeyFile(load_settings().access_folder / KEYS_FILE)
 
 
 def _budget_fields(

@@ -5,9 +5,9 @@ import time
 from datetime import datetime
 
 from labkit.errors import InputError
+from labkit.units import parse_seconds
 
-_SPAN = re.compile(r"(\d{1,6})([mhdw])")
-_UNIT_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"\d{1,6}[mhdw]")
 _MOST_SECONDS = 100 * 365 * 86400
 
 
@@ -16,8 +16,8 @@ def parse_moment(text: str, *, option: str, sign: int) -> float:
 
     Raises InputError that names `option`.
     """
-    if span := _SPAN.fullmatch(text):
-        return max(0.0, time.time() + sign * min(int(span[1]) * _UNIT_SECONDS[span[2]], _MOST_SECONDS))
+    if _SPAN.fullmatch(text):
+        return max(0.0, time.time() + sign * min(parse_seconds(text), _MOST_SECONDS))
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):

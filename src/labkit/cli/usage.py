@@ -22,12 +22,13 @@ def usage(
     from rich.table import Table
     from rich.text import Text
 
+    from labkit.access.policy import LEDGER_FILE
     from labkit.access.usage import sum_usage
     from labkit.settings import load_settings
     from labkit.units import render_seconds
 
     sums = sum_usage(
-        load_settings().access_folder / "usage.db",
+        load_settings().access_folder / LEDGER_FILE,
         by,
         0.0 if since == "all" else parse_moment(since, option="--since", sign=-1),
     )

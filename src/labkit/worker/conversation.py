@@ -71,7 +71,6 @@ class Choice:
         self._echo = echo
         self._account = account
         self._reasoning_tokens = 0
-        self._is_reasoning = reader.is_reasoning  # a prompt may begin it
         self._has_calls = False
         self._begun_calls: set[int] = set()
 

@@ -10,20 +10,10 @@ from labkit.errors import ModelNotFoundError
 _DEFAULT_TAG = ":latest"
 
 
-def resolved(name: str, cards: Sequence[ModelCard]) -> str:
-    """The name that the backend knows: without ":latest" where only that one is known; unknown ones as they are."""
-    card = _find(name, cards)
-    return name if card is None else card.name
-
-
 def find_card(name: str, cards: Sequence[ModelCard]) -> ModelCard:
     """The model of that name. Raises ModelNotFoundError with the nearest names."""
-    card = _find(name, cards)
+    card = card_called(name, cards) or card_called(name.removesuffix(_DEFAULT_TAG), cards)
     if card is None:
         near = nearest(name.removesuffix(_DEFAULT_TAG), (card.name for card in cards))
         raise ModelNotFoundError(name, near, hint="" if near else "GET /api/tags lists them")
     return card
-
-
-def _find(name: str, cards: Sequence[ModelCard]) -> ModelCard | None:
-    return card_called(name, cards) or card_called(name.removesuffix(_DEFAULT_TAG), cards)

@@ -9,7 +9,6 @@ MAX_DOCUMENTS = 2048
 _INT32 = 2**31 - 1
 
 Text = Annotated[str, Field(min_length=1)]
-TokenId = Annotated[int, Field(ge=0, le=_INT32)]
 
 
 class _Body(BaseModel):
