@@ -27,6 +27,13 @@ def test_a_record_is_there_while_its_endpoint_runs_and_nobody_else_can_read_it(t
     assert running_instances(tmp_path / "nowhere") == ()
 
 
+def test_an_endpoint_without_a_place_for_its_record_runs_all_the_same(tmp_path, mine, caplog):
+    (tmp_path / "run").write_text("a file where the folder would be")
+    with recorded(mine, tmp_path / "run"):
+        assert "will not find this endpoint" in caplog.text
+    assert (tmp_path / "run").exists()
+
+
 def test_records_of_processes_that_are_gone_or_are_others_now_are_cleared_away(tmp_path, mine):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -5,6 +5,7 @@ been given since, is known to be stale.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from labkit.files import make_folder, write_atomically
 from labkit.settings import Settings
 
 START_TOLERANCE_SECONDS = 2.0
+_logger = logging.getLogger("labkit.serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,18 @@ def instance_of(url: str, models: tuple[str, ...], control_token: str) -> Instan
 
 @contextlib.contextmanager
 def recorded(instance: Instance, folder: Path) -> Generator[None, None, None]:
-    """Keep the record while the block runs. Raises OSError."""
-    make_folder(folder)
+    """Keep the record while the block runs. On a full disk there is none: an endpoint is worth more than its record."""
     path = folder / f"{instance.pid}-{instance.url.rpartition(':')[2]}.json"
-    write_atomically(path, msgspec.json.encode(instance))
+    try:
+        make_folder(folder)
+        write_atomically(path, msgspec.json.encode(instance))
+    except OSError as error:
+        _logger.warning("labkit ps and labkit stop will not find this endpoint: no record in %s: %s", folder, error)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def running_instances(folder: Path) -> tuple[Instance, ...]:
