@@ -24,6 +24,13 @@ print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
     assert "labkit" in result.stdout
 
 
+def test_help_names_commands_and_groups_in_the_order_of_a_day():
+    lines = run("--help").stdout.splitlines()
+    named = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
+    order = [named.index(name) for name in ("doctor", "models", "pull", "serve", "ps", "keys", "chat", "bench", "tune")]
+    assert order == sorted(order)
+
+
 def test_version():
     assert run("--version").stdout.startswith("labkit 0.")
 

@@ -1,8 +1,10 @@
 """Registers every command. Heavy libraries are imported inside commands: `labkit --help` stays instant."""
 
 import sys
+from collections.abc import Callable
 
 import typer
+from typer.core import TyperGroup
 
 from labkit import __version__
 from labkit.cli import (
@@ -29,8 +31,53 @@ from labkit.cli import (
     usage,
 )
 
+# In the order of a day, which is the order of the help.
+PARTS: tuple[typer.Typer | Callable[..., None], ...] = (
+    demo.demo,
+    doctor.doctor,
+    recommend.recommend,
+    models.app,
+    pull.pull,
+    adopt.adopt,
+    store.ls,
+    models.show,
+    store.rm,
+    store.verify,
+    store.gc,
+    store.du,
+    lock.lock,
+    lock.sync,
+    lock.diff,
+    bundle.app,
+    serve.serve,
+    running.ps,
+    running.stop,
+    logs.logs,
+    config.app,
+    service.app,
+    keys.app,
+    usage.usage,
+    chat.chat,
+    explain.explain,
+    bench.app,
+    tune.app,
+)
+
+
+class _InOrder(TyperGroup):
+    """Lists commands and groups of commands as they stand above; by itself, groups come last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002 - as it is called
+        return [_name(part) for part in PARTS]
+
+
+def _name(part: typer.Typer | Callable[..., None]) -> str:
+    return str(part.info.name) if isinstance(part, typer.Typer) else part.__name__
+
+
 app = typer.Typer(
     name="labkit",
+    cls=_InOrder,
     help="A practice lab for running, measuring and fine-tuning AI models on your own machine.",
     epilog="Start with: labkit demo",
     no_args_is_help=True,
@@ -56,34 +103,11 @@ def _root(
     """Options of labkit itself."""
 
 
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.command()(recommend.recommend)
-app.add_typer(models.app)
-app.command()(pull.pull)
-app.command()(adopt.adopt)
-app.command()(store.ls)
-app.command()(models.show)
-app.command()(store.rm)
-app.command()(store.verify)
-app.command()(store.gc)
-app.command()(store.du)
-app.command()(lock.lock)
-app.command()(lock.sync)
-app.command()(lock.diff)
-app.add_typer(bundle.app)
-app.command()(serve.serve)
-app.command()(running.ps)
-app.command()(running.stop)
-app.command()(logs.logs)
-app.add_typer(config.app)
-app.add_typer(service.app)
-app.add_typer(keys.app)
-app.command()(usage.usage)
-app.command()(chat.chat)
-app.command()(explain.explain)
-app.add_typer(bench.app)
-app.add_typer(tune.app)
+for _part in PARTS:
+    if isinstance(_part, typer.Typer):
+        app.add_typer(_part)
+    else:
+        app.command()(_part)
 
 
 def main() -> None:

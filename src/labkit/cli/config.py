@@ -7,7 +7,9 @@ import typer
 
 from labkit.cli import output
 
-app = typer.Typer(name="config", help="The configuration file of labkit serve.", no_args_is_help=True)
+app = typer.Typer(
+    name="config", help="The configuration file of labkit serve.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command()

@@ -35,7 +35,7 @@ def serve(
     no_config: Annotated[bool, typer.Option("--no-config", help="Read no configuration file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="When ready, print one JSON object with the URL.")] = False,
 ) -> None:
-    """Serve models to OpenAI clients until Ctrl-C.
+    """Serve models by the APIs of OpenAI, Anthropic and Ollama until Ctrl-C.
 
     One model is loaded at once and stays; several are loaded when they are first asked for, and leave when nobody
     does, or when another one needs the memory. Each runs in a process of its own: when that one crashes, it is

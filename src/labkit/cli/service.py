@@ -15,7 +15,9 @@ from labkit.errors import InputError, MachineError
 if TYPE_CHECKING:
     from labkit.serving.service_unit import Service
 
-app = typer.Typer(name="service", help="Start labkit serve with your session.", no_args_is_help=True)
+app = typer.Typer(
+    name="service", help="Start labkit serve with your session.", no_args_is_help=True, rich_markup_mode=None
+)
 _PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 Options = Annotated[
     list[str] | None, typer.Argument(metavar="SERVE-OPTIONS", help="What `labkit serve` is started with.")
