@@ -63,7 +63,7 @@ def test_offline_says_what_is_here(box, tmp_path):
 def test_a_place_needs_no_prefix_and_a_path_is_none(tmp_path):
     settings = Settings(tmp_path)
     assert find_wanted("org/repo:Q8_0", settings, None).hub.repo == "org/repo"
-    for path in ("./gone.gguf", "/work", "~/x.gguf", "gone.gguf"):
+    for path in ("./gone.gguf", "/gone", "~/x.gguf", "gone.gguf"):
         with pytest.raises(InputError, match="there is no file"):
             find_wanted(path, settings, None)
     with pytest.raises(ModelNotFoundError) as raised:

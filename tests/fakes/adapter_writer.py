@@ -1,7 +1,7 @@
 """Writes LoRA adapters for tests: llama.cpp's GGUF form, with random weights."""
 
 import numpy as np
-from tests.fakes import gguf_writer
+from fakes import gguf_writer
 
 from labkit.gguf import read_header
 

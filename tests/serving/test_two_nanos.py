@@ -4,7 +4,7 @@ import shutil
 
 import httpx2
 import pytest
-from tests.fakes.adapter_writer import write_adapter
+from fakes.adapter_writer import write_adapter
 
 from fakes.endpoints import body, wait_for
 from labkit import resources

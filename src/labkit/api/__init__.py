@@ -1,4 +1,4 @@
-"""The HTTP face: the APIs of OpenAI, Anthropic and Ollama over any `ChatBackend`. Knows no process, no path, no native code."""
+"""The HTTP face: the APIs of OpenAI, Anthropic and Ollama over any `ChatBackend`. Knows no process and no path."""
 
 from labkit.api.app import create_app
 from labkit.api.backend import ChatBackend, ModelCard, ModelHealth, ModelState

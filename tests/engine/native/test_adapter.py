@@ -2,8 +2,8 @@ import hashlib
 
 import numpy as np
 import pytest
-from tests.fakes import gguf_writer
-from tests.fakes.adapter_writer import write_adapter
+from fakes import gguf_writer
+from fakes.adapter_writer import write_adapter
 
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.sequence import Sequence

@@ -10,7 +10,7 @@ import threading
 import llama_cpp
 import numpy as np
 import pytest
-from tests.fakes.embedding_models import write_tiny_bert
+from fakes.embedding_models import write_tiny_bert
 
 from labkit.engine.native import library
 from labkit.engine.native.backend import NativeBackend
