@@ -67,7 +67,7 @@ PARTS: tuple[typer.Typer | Callable[..., None], ...] = (
 class _InOrder(TyperGroup):
     """Lists commands and groups of commands as they stand above; by itself, groups come last."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # noqa: ARG002 - as it is called
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - as it is called
         return [_name(part) for part in PARTS]
 
 

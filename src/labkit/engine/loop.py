@@ -21,12 +21,7 @@ from labkit.engine.slower_tiers import SlowerTiers
 from labkit.engine.stats import Counters, EngineStats, snapshot
 from labkit.engine.stream import Sampled, Stream
 from labkit.engine.types import AdapterUse, EngineConfig, GenerationRequest, TokenEvent
-from labkit.errors import (
-    ForwardInterruptedError,
-    InvalidRequestError,
-    LabkitError,
-    NativeError,
-)
+from labkit.errors import ForwardInterruptedError, InvalidRequestError, LabkitError, NativeError
 
 logger = logging.getLogger(__name__)
 
