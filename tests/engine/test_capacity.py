@@ -20,6 +20,12 @@ def test_a_small_machine_keeps_less():
     assert budget(free_bytes=800) == CacheBudget(0, 100)
 
 
+def test_a_bound_is_for_what_nobody_typed():
+    assert budget(host_cache_limit_bytes=100) == CacheBudget(0, 100)
+    assert budget(host_cache_limit_bytes=100, on_accelerator=True).host_bytes == 0
+    assert budget(host_cache_limit_bytes=100, host_cache_bytes=2000).host_bytes == 2000
+
+
 @pytest.mark.parametrize("fields", [{"host_cache_bytes": 0}, {"on_accelerator": True}])
 def test_without_a_second_tier_they_stay_where_they_are(fields):
     assert budget(**fields) == CacheBudget(None, 0)

@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from fakes.embedding_models import write_tiny_bert
 from labkit.engine.types import EngineConfig
 from labkit.errors import InsufficientMemoryError
 from labkit.estimate import Device, Machine
-from labkit.serving import find_model
-from labkit.serving.fit import require_all, require_fit
+from labkit.serving import EndpointPlan, find_model
+from labkit.serving.fit import estimate, memory_of, require_all, require_fit
 from labkit.settings import load_settings
 from labkit.units import GIB, MIB
 
@@ -66,6 +68,16 @@ def test_the_native_core_has_the_last_word_where_formulas_say_no(nano):
     (found,) = require_all([nano], EngineConfig(), tight, lambda: tight)
     assert found.trust == "native sizing"
     assert found.memory.high < bound.memory.high
+
+
+def test_kept_requests_stay_within_a_memory_limit(nano, tmp_path):
+    model = replace(nano, estimate=estimate(nano, EngineConfig()))
+    plan = EndpointPlan(models=(model,), logs_folder=tmp_path)
+    taken = memory_of(model, EngineConfig())
+    limited = replace(plan, memory_limit_bytes=GIB).worker(model).command
+    assert f"--host-cache-limit-bytes={taken // 8}" in limited
+    assert not [word for word in plan.worker(model).command if "host-cache" in word]
+    assert memory_of(model, EngineConfig(host_cache_bytes=GIB)) == taken + GIB
 
 
 def test_adapters_take_memory_too(nano, tmp_path):

@@ -42,7 +42,11 @@ class EndpointFlags:
         float | None, _duration("How long a model stays without a request: 90s, 5m, forever.  [default: 5m]")
     ] = None
     memory_limit: Annotated[
-        Size, _size("Most that all models may take together, as 12GiB.  [default: what the machine has]")
+        Size,
+        _size(
+            "Most that all models may take together, as 12GiB; an eighth more may hold finished requests, if "
+            "--host-cache says nothing.  [default: what the machine has]"
+        ),
     ] = None
     drain: Annotated[
         float | None, _duration("How long running answers may go on after the first signal to stop.  [default: 30s]")

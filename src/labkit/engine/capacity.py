@@ -62,7 +62,8 @@ def cache_budget(config: EngineConfig, *, on_accelerator: bool, forks_anywhere: 
     """What `config` asks for, and the defaults where it is silent. `free_bytes`: of the system's memory. Pure."""
     host = config.host_cache_bytes
     if host is None:
-        host = 0 if on_accelerator else min(HOST_CACHE_BYTES, free_bytes // HOST_CACHE_SHARE)
+        most = HOST_CACHE_BYTES if config.host_cache_limit_bytes is None else config.host_cache_limit_bytes
+        host = 0 if on_accelerator else min(HOST_CACHE_BYTES, most, free_bytes // HOST_CACHE_SHARE)
     device = config.cache_bytes
     if device is None and host and forks_anywhere and not on_accelerator:
         device = 0

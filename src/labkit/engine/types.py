@@ -304,6 +304,7 @@ class EngineConfig:
         itl_target_seconds: prompt chunks beside running streams are sized so that a step takes about this long.
         cache_bytes: most bytes of device KV cells kept for finished sequences; None chooses (`capacity.CacheBudget`).
         host_cache_bytes: budget of the second tier, in the memory of the process; 0 turns it off, None chooses.
+        host_cache_limit_bytes: most that is chosen then; None leaves it to the rule.
         disk_cache_bytes, disk_cache_folder: budget and place of the third tier, which survives a restart.
         speculation: "prompt" proposes tokens from the text so far where that pays; "draft" asks a small model.
         draft_model: path of the small model.
@@ -326,6 +327,7 @@ class EngineConfig:
     itl_target_seconds: float = 0.5
     cache_bytes: int | None = None
     host_cache_bytes: int | None = None
+    host_cache_limit_bytes: int | None = None
     disk_cache_bytes: int = 0
     disk_cache_folder: Path | None = None
     speculation: Literal["off", "prompt", "draft"] = "prompt"

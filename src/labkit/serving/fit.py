@@ -65,15 +65,16 @@ def estimate(model: ServedModel, engine: EngineConfig, *, natively: bool = False
 
 
 def memory_of(model: ServedModel, engine: EngineConfig) -> int:
-    """Bytes that are set apart for it, adapters and draft model included; its file's size where no estimate says."""
+    """Bytes that are set apart for it, with what stands beside it; its file's size where no estimate says."""
     memory = model.estimate.memory if model.estimate else None
     return (needed_bytes(memory) if memory else model.facts.file_bytes) + bytes_beside(model, engine)
 
 
 def bytes_beside(model: ServedModel, engine: EngineConfig) -> int:
-    """Bytes of a model's adapters and of its draft model."""
-    draft = (model.engine or engine).draft_model
-    return sum(_size(path) for _, path in model.adapters) + (_size(draft) if draft else 0)
+    """Bytes of a model's adapters, of its draft model, and of finished requests where somebody said how many."""
+    engine = model.engine or engine
+    draft = _size(engine.draft_model) if engine.draft_model else 0
+    return sum(_size(path) for _, path in model.adapters) + draft + (engine.host_cache_bytes or 0)
 
 
 def too_large(model: ServedModel, engine: EngineConfig, largest_bytes: int, staying: Sequence[str]) -> LabkitError:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from labkit.access.policy import AccessPolicy
 from labkit.api.backend import ModelCard
+from labkit.engine.capacity import HOST_CACHE_SHARE
 from labkit.engine.types import EngineConfig
-from labkit.estimate import ModelEstimate
+from labkit.estimate import ModelEstimate, needed_bytes
 from labkit.gguf import FileFacts
 from labkit.model import ModelRef
 from labkit.serving.logs import worker_log_path
@@ -139,7 +140,7 @@ class EndpointPlan:
     def worker(self, model: ServedModel) -> WorkerPlan:
         """How the worker of one of the models is started."""
         load_seconds = SHORTEST_LOAD_LIMIT_SECONDS + model.facts.file_bytes / SLOWEST_LOAD_BYTES_PER_SECOND
-        options = options_of(model.engine or self.engine)
+        options = options_of(self._engine_of(model))
         adapters = (f"--adapter={name}={path.absolute()}" for name, path in model.adapters)
         return WorkerPlan(
             model=model.ref.name,
@@ -148,3 +149,15 @@ class EndpointPlan:
             load_seconds=load_seconds,
             restart=self.restart,
         )
+
+    def _engine_of(self, model: ServedModel) -> EngineConfig:
+        """Under a memory limit, finished requests are kept in an eighth of what the model takes, at most.
+
+        What is typed as --host-cache counts as the model's memory instead.
+        """
+        engine = model.engine or self.engine
+        if self.memory_limit_bytes is None:
+            return engine
+        memory = model.estimate.memory if model.estimate else None
+        taken = needed_bytes(memory) if memory else model.facts.file_bytes
+        return dataclasses.replace(engine, host_cache_limit_bytes=taken // HOST_CACHE_SHARE)
