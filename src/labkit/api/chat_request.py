@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.api.asking import Call
-from labkit.api.constraint_request import demanded
+from labkit.api.constraint_request import language_of
 from labkit.api.conversation_request import chosen_tools, conversation_fields, refuse_foreign_parts
 from labkit.api.generation_request import answered_tier, num_logprobs, shared_fields, validated, wants_usage
 from labkit.api.schemas.chat import ChatCompletionBody
@@ -52,8 +52,8 @@ def _generate(body: ChatCompletionBody, request_id: str) -> Generate:
         place = "add_generation_prompt"
         raise InvalidRequestError(f"{place}: false is only for continue_final_message: true", param=place)
     tool_choice, tools = chosen_tools(body.tool_choice, conversation["tools"])
-    demand = demanded(body)
-    schema = demand.schema if demand else None
+    language = language_of(body)
+    schema = language.schema if language else None
     return Generate(
         request_id=request_id,
         **conversation | {"tools": tools},
@@ -61,7 +61,7 @@ def _generate(body: ChatCompletionBody, request_id: str) -> Generate:
         parallel_tool_calls=body.parallel_tool_calls is not False,
         response_schema=schema,
         logprobs=num_logprobs(body.logprobs, body.top_logprobs),
-        **shared_fields(body, _max_tokens(body), demand if schema is None else None),
+        **shared_fields(body, _max_tokens(body), language if schema is None else None),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from labkit.api.asking import Call
-from labkit.api.constraint_request import demanded
+from labkit.api.constraint_request import language_of
 from labkit.api.generation_request import answered_tier, shared_fields, validated, wants_usage
 from labkit.api.prompt_shapes import Prompt, texts_or_tokens
 from labkit.api.schemas.completion import DEFAULT_MAX_TOKENS, MAX_PROMPTS, CompletionBody, NativeCompletionBody
@@ -72,7 +72,7 @@ def parse_native_call(body: dict[str, Any], request_id: str, model: str, *, stri
         refuse_ignored(ignored)
     parsed = validated(NativeCompletionBody, _with_openais_bias(body))
     prompts = texts_or_tokens(parsed.prompt, "prompt", MAX_PROMPTS, may_be_empty=True)
-    fields = shared_fields(parsed, _native_max_tokens(parsed), demanded(parsed), parsed.n_cmpl)
+    fields = shared_fields(parsed, _native_max_tokens(parsed), language_of(parsed), parsed.n_cmpl)
     operation = Complete(request_id=request_id, prompt=prompts[0], logprobs=parsed.n_probs or None, **fields)
     return CompletionCall(
         model=parsed.model or model,
@@ -101,7 +101,7 @@ def _complete(body: CompletionBody, request_id: str, prompt: Prompt) -> Complete
         suffix=body.suffix,
         echo=bool(body.echo),
         logprobs=0 if body.logprobs is None and best_of > asked else body.logprobs,
-        **shared_fields(body, max_tokens, demanded(body), best_of),
+        **shared_fields(body, max_tokens, language_of(body), best_of),
     )
 
 

@@ -11,8 +11,8 @@ from labkit.errors import InvalidRequestError
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """One language, and the field it comes from.
+class Language:
+    """A language that the answer must belong to, and the field that asks for it.
 
     Attributes:
         schema: a JSON schema, {} for any JSON object; None where the language is another one.
@@ -33,46 +33,46 @@ class Demand:
         return Constraint("json_schema", json.dumps(self.schema), self.param)
 
 
-def demanded(body: GenerationBody) -> Demand | None:
+def language_of(body: GenerationBody) -> Language | None:
     """The one language that is asked for. Raises InvalidRequestError when several fields ask."""
-    found = list(_demands(body))
+    found = list(_languages(body))
     if len(found) > 1:
         first, second = found[0].param, found[1].param
         raise InvalidRequestError(f"{first} and {second} cannot both be honoured", param=first)
     return found[0] if found else None
 
 
-def _demands(body: GenerationBody) -> Iterator[Demand]:
+def _languages(body: GenerationBody) -> Iterator[Language]:
     if body.grammar:
-        yield Demand("grammar", kind="gbnf", text=body.grammar)
+        yield Language("grammar", kind="gbnf", text=body.grammar)
     if body.guided_grammar:
-        yield Demand("guided_grammar", kind="gbnf", text=body.guided_grammar)
+        yield Language("guided_grammar", kind="gbnf", text=body.guided_grammar)
     if body.guided_regex:
-        yield Demand("guided_regex", kind="regex", text=body.guided_regex)
+        yield Language("guided_regex", kind="regex", text=body.guided_regex)
     if body.guided_choice:
-        yield Demand("guided_choice", kind="choice", text=json.dumps(body.guided_choice))
+        yield Language("guided_choice", kind="choice", text=json.dumps(body.guided_choice))
     if body.guided_json not in (None, ""):
-        yield Demand("guided_json", _schema(body.guided_json, "guided_json"))
+        yield Language("guided_json", _schema(body.guided_json, "guided_json"))
     if body.json_schema is not None:
-        yield Demand("json_schema", body.json_schema)
+        yield Language("json_schema", body.json_schema)
     if body.structured_outputs:
         yield from _structured(body.structured_outputs)
     if body.response_format and body.response_format.type != "text":
-        yield Demand("response_format", _format_schema(body.response_format))
+        yield Language("response_format", _format_schema(body.response_format))
 
 
-def _structured(wanted: StructuredOutputs) -> Iterator[Demand]:
+def _structured(wanted: StructuredOutputs) -> Iterator[Language]:
     place = "structured_outputs"
     if wanted.json_ not in (None, ""):
-        yield Demand(f"{place}.json", _schema(wanted.json_, f"{place}.json"))
+        yield Language(f"{place}.json", _schema(wanted.json_, f"{place}.json"))
     if wanted.json_object:
-        yield Demand(f"{place}.json_object", {})
+        yield Language(f"{place}.json_object", {})
     if wanted.regex:
-        yield Demand(f"{place}.regex", kind="regex", text=wanted.regex)
+        yield Language(f"{place}.regex", kind="regex", text=wanted.regex)
     if wanted.choice:
-        yield Demand(f"{place}.choice", kind="choice", text=json.dumps(wanted.choice))
+        yield Language(f"{place}.choice", kind="choice", text=json.dumps(wanted.choice))
     if wanted.grammar:
-        yield Demand(f"{place}.grammar", kind="gbnf", text=wanted.grammar)
+        yield Language(f"{place}.grammar", kind="gbnf", text=wanted.grammar)
 
 
 def _format_schema(wanted: ResponseFormat) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from labkit.api.constraint_request import Demand
+from labkit.api.constraint_request import Language
 from labkit.api.schema_errors import explained
 from labkit.api.schemas.generation import MAX_STOP_BYTES, GenerationBody
 from labkit.engine.types import AdapterUse, Lane, SamplingOverrides
@@ -29,7 +29,7 @@ def validated(kind: type[_Body], body: dict[str, Any]) -> _Body:
 
 
 def shared_fields(
-    body: GenerationBody, max_tokens: int | None, demand: Demand | None, num_choices: int | None = None
+    body: GenerationBody, max_tokens: int | None, language: Language | None, num_choices: int | None = None
 ) -> dict[str, Any]:
     """Fields of a Generate or a Complete that come from what all bodies share. Raises InvalidRequestError."""
     return {
@@ -39,7 +39,7 @@ def shared_fields(
         "stop": stop_texts(body.stop, "stop"),
         "stop_token_ids": tuple(body.stop_token_ids or ()),
         "ignore_eos": bool(body.ignore_eos),
-        "constraint": demand.constraint() if demand else None,
+        "constraint": language.constraint() if language else None,
         "num_choices": num_choices or body.n or 1,
         "adapters": _adapters(body),
         "lane": _LANES.get(body.service_tier, "normal"),

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from labkit.api.asking import Call
 from labkit.api.backend import ModelCard
-from labkit.api.constraint_request import Demand
+from labkit.api.constraint_request import Language
 from labkit.api.generation_request import num_logprobs, stop_texts, validated
 from labkit.api.ollama.conversation import plain_messages, plain_tools
 from labkit.api.ollama.durations import keep_alive_seconds
@@ -111,7 +111,7 @@ def parse_generate(
             request_id=request_id,
             prompt=parsed.prompt or "",
             suffix=parsed.suffix or None,
-            constraint=None if schema is None else Demand("format", schema).constraint(),
+            constraint=None if schema is None else Language("format", schema).constraint(),
             **_common(parsed),
         )
     elif parsed.prompt:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from labkit.api.asking import Call
-from labkit.api.constraint_request import Demand, demanded
+from labkit.api.constraint_request import Language, language_of
 from labkit.api.conversation_request import chosen_tools, refuse_doubled
 from labkit.api.generation_request import shared_fields, validated, wants_usage
 from labkit.api.responses.echo import echo_of
@@ -208,8 +208,8 @@ def _messages(body: ConversationBody, new: list[Item], history: History) -> tupl
 
 def _generate(body: ResponsesBody, request_id: str, messages: tuple[dict[str, Any], ...]) -> Generate:
     choice, tools = _tools(body)
-    demand = _demand(body)
-    schema = demand.schema if demand else None
+    language = _language(body)
+    schema = language.schema if language else None
     return Generate(
         request_id=request_id,
         messages=messages,
@@ -219,7 +219,7 @@ def _generate(body: ResponsesBody, request_id: str, messages: tuple[dict[str, An
         response_schema=schema,
         reasoning_effort=body.reasoning.effort if body.reasoning else None,
         logprobs=_logprobs(body),
-        **shared_fields(body, body.max_output_tokens, demand if schema is None else None),
+        **shared_fields(body, body.max_output_tokens, language if schema is None else None),
     )
 
 
@@ -251,18 +251,18 @@ def _named(tool: NamedFlatTool) -> NamedTool:
     return NamedTool(type="function", function=NamedFunction(name=tool.name))
 
 
-def _demand(body: ResponsesBody) -> Demand | None:
+def _language(body: ResponsesBody) -> Language | None:
     form = body.text.format if body.text else None
-    other = demanded(body)
+    other = language_of(body)
     if form is None or form.type == "text":
         return other
     if other is not None:
         raise InvalidRequestError(f"text.format and {other.param} cannot both be honoured", param="text.format")
     if form.type == "json_object":
-        return Demand("text.format", {})
+        return Language("text.format", {})
     if form.schema_ is None:
         raise InvalidRequestError("text.format json_schema needs a schema", param="text.format.schema")
-    return Demand("text.format", form.schema_)
+    return Language("text.format", form.schema_)
 
 
 def _logprobs(body: ResponsesBody) -> int | None:
