@@ -108,6 +108,15 @@ def test_the_readme_s_examples_run_and_print_what_it_shows(bench):
         {"console": bench.console, "python": bench.python, "toml": bench.configuration}[language](text)
 
 
+def test_links_inside_of_the_readme_lead_to_headings():
+    text = README.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    places = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = set(re.findall(r"\]\(#([^)]+)\)", text))
+    assert len(links) >= 5
+    assert links <= places
+
+
 def test_both_commands_come_first():
     text = README.read_text(encoding="utf-8")
     assert text.index("make demo") < text.index("make test") < text.index("labkit doctor")
