@@ -151,9 +151,15 @@ def test_what_is_said_stays_between_client_and_model(http, folder, collector):
 
 
 def test_every_line_of_the_log_is_an_object(http, folder):
+    def answered():
+        lines = [json.loads(line) for line in (folder / "logs" / "server.log").read_text().splitlines()]
+        told = [line for line in lines if line["logger"] == "labkit.requests"]
+        return [line for line in told if (line["route"], line["status"]) == (CHAT, 200)]
+
+    before = len(answered())
     ask(http, "a line")
-    lines = [json.loads(line) for line in (folder / "logs" / "server.log").read_text().splitlines()]
-    last = [line for line in lines if line["logger"] == "labkit.requests"][-1]
-    assert (last["route"], last["status"], last["model"]) == (CHAT, 200, "nano")
+    wait_for(lambda: len(answered()) > before)  # it is written when the answer is over
+    last = answered()[-1]
+    assert last["model"] == "nano"
     assert last["prompt_tokens"] > 0
     assert last["first_token_seconds"] > 0
