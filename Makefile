@@ -12,10 +12,11 @@ endif
 PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: check-clients help demo test test-fast check lint types layers fmt coverage bench bench-engine check-openapi check-templates nano crash-points clean install install-dev
+.PHONY: help demo test test-fast check lint types layers fmt coverage bench bench-engine crash-points check-mutants check-templates \
+  check-openapi check-clients nano clean install install-dev
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: install ## Install, then answer, call a tool and measure on the model that comes with labkit.
 	@$(BIN)/labkit demo

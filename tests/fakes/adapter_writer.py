@@ -1,8 +1,8 @@
 """Writes LoRA adapters for tests: llama.cpp's GGUF form, with random weights."""
 
 import numpy as np
-from fakes import gguf_writer
 
+from fakes import gguf_writer
 from labkit.gguf import read_header
 
 

@@ -4,8 +4,8 @@ import shutil
 
 import httpx2
 import pytest
-from fakes.adapter_writer import write_adapter
 
+from fakes.adapter_writer import write_adapter
 from fakes.endpoints import body, wait_for
 from labkit import resources
 from labkit.engine.types import EngineConfig

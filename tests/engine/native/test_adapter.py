@@ -2,9 +2,9 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from fakes import gguf_writer
 from fakes.adapter_writer import write_adapter
-
 from labkit.engine.core.plan import BatchPlan, Span
 from labkit.engine.core.sequence import Sequence
 from labkit.engine.native.backend import NativeBackend

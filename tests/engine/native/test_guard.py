@@ -10,8 +10,8 @@ import threading
 import llama_cpp
 import numpy as np
 import pytest
-from fakes.embedding_models import write_tiny_bert
 
+from fakes.embedding_models import write_tiny_bert
 from labkit.engine.native import library
 from labkit.engine.native.backend import NativeBackend
 from labkit.engine.native.chain import NativeChain
