@@ -271,6 +271,16 @@ def test_a_failed_load_is_not_tried_again_at_once(tmp_path):
     run(on_demand(tmp_path, "refuse"), scenario)
 
 
+def test_clients_are_not_told_where_a_lost_file_lay(tmp_path):
+    async def scenario(pool):
+        (tmp_path / "lost.gguf").unlink()
+        with pytest.raises(InvalidModelFileError, match=r"cannot read lost\.gguf") as caught:
+            await say(pool, "lost")
+        assert str(tmp_path) not in caught.value.message
+
+    run(on_demand(tmp_path, "lost"), scenario)
+
+
 def test_stopping_ends_those_who_wait(tmp_path):
     async def scenario(pool):
         long = asyncio.create_task(say(pool, "a", "slow 500"))

@@ -93,6 +93,7 @@ def test_a_crash_loop_opens_the_breaker_which_says_so(start):
     response = http.post(URL, json=body("x"))
     assert response.status_code == 503
     assert "crashed 2 times" in response.json()["error"]["message"]
+    assert 50 <= int(response.headers["retry-after"]) <= 60
     state = http.get("/health")
     assert (state.status_code, state.json()["models"]["echo"]["state"]) == (503, "failed")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.api.backend import PROBE_ID_PREFIX
 from labkit.engine.types import EngineConfig
-from labkit.errors import LabkitError, NotReadyError, QueueFullError
+from labkit.errors import InvalidModelFileError, LabkitError, NotReadyError, QueueFullError
 from labkit.gguf import FileFacts, file_facts, validate
 from labkit.serving.fit import estimate, too_large
 from labkit.serving.load_breaker import identity_of
@@ -326,7 +326,11 @@ def _sized(model: ServedModel, engine: EngineConfig) -> ServedModel:
 
 
 def _facts(model: ServedModel) -> FileFacts:
-    return file_facts(validate(model.ref.path))
+    path = model.ref.path
+    try:
+        return file_facts(validate(path))
+    except InvalidModelFileError as error:  # clients need not know where it lay
+        raise InvalidModelFileError(error.message.replace(str(path), path.name), hint=error.hint) from None
 
 
 def _seen(task: asyncio.Task[Supervisor]) -> None:

@@ -76,7 +76,7 @@ class Supervisor:
         self._state: ModelState = "loading"
         self._error: LabkitError | None = None
         self._pulse = Pulse(num_running=0, num_waiting=0, last_step_age_seconds=0.0)
-        self._last_sign = -math.inf
+        self._last_sign = self._next_try = -math.inf
         self._num_restarts = 0
         self.ready: Ready | None = None
         self.died_loading = False  # without a word about what is wrong
@@ -199,7 +199,12 @@ class Supervisor:
             raise NotReadyError(f"'{name}' is still {self._state}", hint="try again in a moment") from None
         if self._state != "ready" or self._process is None:
             reason = f": {self._error.message}" if self._error else ""
-            raise NotReadyError(f"'{name}' cannot answer now{reason}", hint="see the endpoint's log")
+            left = self._next_try - asyncio.get_running_loop().time()
+            raise NotReadyError(
+                f"'{name}' cannot answer now{reason}",
+                hint="see the endpoint's log",
+                retry_after_seconds=math.ceil(left) if left > 0 else None,
+            )
         return self._process
 
     async def _live(self) -> None:
@@ -265,9 +270,10 @@ class Supervisor:
             self._error = self._error or WorkerDiedError(f"its worker {how}")
             self._unsettle()
             return
+        self._next_try = asyncio.get_running_loop().time() + BREAKER_REST_SECONDS
         self._error = NotReadyError(
             f"its worker crashed {num_crashes} times in a row (the last one {how}); "
-            f"the next try is in {BREAKER_REST_SECONDS:.0f} s"
+            f"it rests for {BREAKER_REST_SECONDS:.0f} s before the next try"
         )
         self._settle("failed")
 
