@@ -71,3 +71,10 @@ def test_fields_without_effect_are_named(http):
     assert answer.headers["x-labkit-ignored"] == "mood"
     strict = http.post("/tokenize", json={"content": "a", "mood": 1}, headers={"x-labkit-strict": "1"})
     assert strict.status_code == 400
+
+
+def test_a_count_takes_what_a_chat_completion_takes_and_names_the_rest(http):
+    path, body = "/v1/chat/completions/input_tokens", {"model": "echo", "messages": [USER], "temperature": 0.5}
+    assert "x-labkit-ignored" not in http.post(path, json=body).headers
+    assert http.post(path, json=body | {"mood": 1}).headers["x-labkit-ignored"] == "mood"
+    assert http.post(path, json=body | {"mood": 1}, headers={"x-labkit-strict": "1"}).status_code == 400

@@ -15,6 +15,7 @@ from labkit.api.conversation_request import refuse_foreign_parts
 from labkit.api.generation_request import validated
 from labkit.api.identifiers import question_id
 from labkit.api.named_model import card_of, named_or_only
+from labkit.api.schemas.chat import ChatCompletionBody
 from labkit.api.schemas.fields import ignored_in, refuse_ignored, refuse_unsupported
 from labkit.api.schemas.tokens import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from labkit.api.token_request import REFUSED, parse_tokenize, render_question, tokenize_question
@@ -78,9 +79,17 @@ async def apply_template(request: Request) -> Response:
 
 @router.post("/v1/chat/completions/input_tokens")
 async def count_input_tokens(request: Request) -> Response:
-    """How many tokens the prompt of a chat completion has, as llama-server tells it."""
-    found = await _rendered(request, parse_object(await request.body()))
-    return JSONResponse({"object": "response.input_tokens", "input_tokens": found.num_tokens})
+    """How many tokens the prompt of a chat completion has, as llama-server tells it.
+
+    The body is one that a chat completion takes: what such a one honours is not named as ignored here.
+    """
+    body = parse_object(await request.body())
+    ignored = ignored_in(body, ChatCompletionBody, REFUSED)
+    if is_strict(request):
+        refuse_ignored(ignored)
+    found = await _rendered(request, body)
+    answer = {"object": "response.input_tokens", "input_tokens": found.num_tokens}
+    return JSONResponse(answer, headers=ignored_header(ignored))
 
 
 @router.get("/tokenizer_info")
